@@ -1,0 +1,45 @@
+/**
+ * The vitest configuration, passed explicitly: `vitest run --config vitest.workspace.ts`.
+ * One project per package, and one for the end-to-end tests, which start real processes and therefore run one after another.
+ */
+import { existsSync } from "node:fs"
+import { fileURLToPath } from "node:url"
+import { defineConfig } from "vitest/config"
+
+const path = (relative: string) => fileURLToPath(new URL(relative, import.meta.url))
+
+const UNIT_TIMEOUT_MILLIS = 30_000
+const E2E_TIMEOUT_MILLIS = 120_000
+
+const packageProject = (name: string) => {
+  const globalSetup = path(`./packages/${name}/test/support/globalSetup.ts`)
+  return {
+    test: {
+      name: `@muster/${name}`,
+      root: path(`./packages/${name}`),
+      include: ["test/**/*.test.ts"],
+      testTimeout: UNIT_TIMEOUT_MILLIS,
+      hookTimeout: UNIT_TIMEOUT_MILLIS,
+      ...(existsSync(globalSetup) ? { globalSetup: [globalSetup] } : {})
+    }
+  }
+}
+
+export default defineConfig({
+  test: {
+    passWithNoTests: true,
+    projects: [
+      ...["domain", "server", "manager", "worker", "client", "cli"].map(packageProject),
+      {
+        test: {
+          name: "e2e",
+          root: path("."),
+          include: ["test/e2e/**/*.test.ts"],
+          testTimeout: E2E_TIMEOUT_MILLIS,
+          hookTimeout: E2E_TIMEOUT_MILLIS,
+          fileParallelism: false
+        }
+      }
+    ]
+  }
+})

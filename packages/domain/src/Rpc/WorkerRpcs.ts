@@ -1,0 +1,78 @@
+/**
+ * What a manager and its workers say to each other, over a Unix socket in the manager's directory. The worker calls;
+ * what the manager wants to tell comes on the stream of `Attach`. Nothing here leaves the machine, and both ends are of
+ * the same release.
+ */
+import { Schema } from "effect"
+import { Rpc, RpcGroup } from "effect/rpc"
+import { Timestamp } from "../Millis.ts"
+import { SuiteId } from "../Suite/Id.ts"
+import { AttemptResult } from "../Task/Attempt.ts"
+import { TaskDefaults, TaskSpec } from "../Task/Spec.ts"
+
+/** A task that the worker shall run now. */
+export const WorkItem = Schema.Struct({
+  suiteId: SuiteId,
+  index: Schema.Int,
+  attempt: Schema.Int,
+  spec: TaskSpec
+})
+export type WorkItem = typeof WorkItem.Type
+
+/** How an item ended. */
+export const WorkResult = Schema.Struct({ suiteId: SuiteId, result: AttemptResult })
+export type WorkResult = typeof WorkResult.Type
+
+/** What a manager tells its worker. */
+export const WorkerDirective = Schema.Union([
+  /** The suite whose tasks come next, with what its tasks inherit. Always before its first item. */
+  Schema.TaggedStruct("UseSuite", { suiteId: SuiteId, defaults: TaskDefaults }),
+  /** End this attempt: TERM, grace, KILL to its whole process tree. */
+  Schema.TaggedStruct("Cancel", { suiteId: SuiteId, index: Schema.Int, attempt: Schema.Int }),
+  /** Take nothing more; exit when what runs has ended. */
+  Schema.TaggedStruct("Stop", {})
+])
+export type WorkerDirective = typeof WorkerDirective.Type
+
+/** The worker is there. The stream stays open as long as both live; when it breaks the worker ends its tasks and itself. */
+export const Attach = Rpc.make("Attach", {
+  payload: {
+    slot: Schema.Int,
+    pid: Schema.Int,
+    /** Handlers that it has loaded, with how many of each may run at once. */
+    handlers: Schema.Array(Schema.Struct({ name: Schema.String, concurrency: Schema.Int }))
+  },
+  success: WorkerDirective,
+  stream: true
+})
+
+/** Hands in what ended and asks for up to `max` further items; waits until there is one. */
+export const Next = Rpc.make("Next", {
+  payload: { slot: Schema.Int, max: Schema.Int, ended: Schema.Array(WorkResult) },
+  success: Schema.Array(WorkItem)
+})
+
+/** Items that began to run. Told only for what runs longer than a moment, so that a flood of short ones is not slowed. */
+export const Started = Rpc.make("Started", {
+  payload: {
+    slot: Schema.Int,
+    items: Schema.Array(
+      Schema.Struct({
+        suiteId: SuiteId,
+        index: Schema.Int,
+        attempt: Schema.Int,
+        startedAt: Timestamp,
+        /** Process group of the command; absent for handlers. */
+        pid: Schema.optionalKey(Schema.Int)
+      })
+    )
+  }
+})
+
+/** Once a second from the worker's event loop: a worker whose thread is blocked falls silent. */
+export const Beat = Rpc.make("Beat", { payload: { slot: Schema.Int } })
+
+/** Results that shall not wait for the next `Next`. */
+export const Ended = Rpc.make("Ended", { payload: { slot: Schema.Int, ended: Schema.Array(WorkResult) } })
+
+export class WorkerRpcs extends RpcGroup.make(Attach, Next, Started, Ended, Beat) {}

@@ -1,0 +1,2 @@
+export * from "./Task/Attempt.ts"
+export * from "./Task/Spec.ts"

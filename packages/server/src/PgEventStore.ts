@@ -1,0 +1,216 @@
+/**
+ * The event store in Postgres.
+ */
+import { Effect, Layer, Option, PubSub, Stream } from "effect"
+import { SqlClient } from "effect/sql/SqlClient"
+import type { SqlError } from "effect/sql/SqlError"
+import type { Metadata, Recorded } from "@muster/domain/Recorded"
+import * as EventStore from "./EventStore.ts"
+import * as Param from "./Param.ts"
+import * as SqlFailure from "./SqlFailure.ts"
+import * as Statements from "./Statements.ts"
+
+/** Names of the unique constraints: they tell a lost race from a repeated command. */
+const versionKey = "events_stream_version_key"
+const commandKey = "events_stream_command_id_key"
+
+const insertEvents = `
+  insert into events (stream, version, type, data, metadata, command_id)
+  select $1::text, $2::int + n, type, data, metadata, command_id
+  from unnest($3::text[], $4::jsonb[], $5::jsonb[], $6::text[]) with ordinality as e(type, data, metadata, command_id, n)
+  returning position`
+
+const columns = "position, stream, version, type, data, metadata, recorded_at"
+
+interface EventRow {
+  readonly position: bigint
+  readonly stream: string
+  readonly version: number
+  readonly type: string
+  readonly data: Recorded["data"]
+  readonly metadata: Metadata
+  readonly recorded_at: Date
+}
+
+// The columns are written by `append` alone, so they are trusted to hold what it put there.
+const toRecorded = (row: EventRow): Recorded => ({
+  position: Number(row.position),
+  stream: row.stream,
+  version: row.version,
+  type: row.type,
+  data: row.data,
+  metadata: row.metadata,
+  recordedAt: row.recorded_at.getTime()
+})
+
+/** Postgres' largest `int`: the highest version that a stream can have. */
+const maxVersion = 2 ** 31 - 1
+
+const storeError = (operation: string) => (error: SqlError) =>
+  new EventStore.EventStoreError({ operation, cause: error, retryable: SqlFailure.isRetryable(error) })
+
+export const make = Effect.gen(function* () {
+  const sql = yield* SqlClient
+  const committed = yield* PubSub.sliding<string>(EventStore.commitsCapacity)
+
+  const insertion = (options: EventStore.Append): EventStore.Write => {
+    const { events } = options
+    return {
+      text: insertEvents,
+      params: [
+        options.stream,
+        options.expectedVersion,
+        Param.texts(events.map((event) => event.type)),
+        Param.jsons(events.map((event) => event.data)),
+        Param.jsons(events.map((event) => event.metadata)),
+        Param.texts(EventStore.commandIdColumn(events))
+      ]
+    }
+  }
+
+  const run = <A extends object>(write: EventStore.Write) => sql.unsafe<A>(write.text, write.params)
+
+  const insertAtOnce = (options: EventStore.Append) =>
+    run<{ position: bigint }>(
+      Statements.combine(
+        "appended",
+        insertion(options),
+        options.writes ?? [],
+        "select max(position) as position from appended"
+      )
+    )
+
+  const insertInSequence = (options: EventStore.Append) =>
+    sql.withTransaction(
+      Effect.gen(function* () {
+        const rows = yield* run<{ position: bigint }>(insertion(options))
+        for (const write of options.writes ?? []) yield* run(write)
+        return rows.slice(-1)
+      })
+    )
+
+  /** Which of the commands are in the stream already. */
+  const knownCommands = Effect.fnUntraced(
+    function* (options: EventStore.Append) {
+      const ids = EventStore.commandIdColumn(options.events).filter((id) => id !== null)
+      if (ids.length === 0) return []
+      const rows = yield* run<{ command_id: string }>({
+        text: "select command_id from events where stream = $1 and command_id = any ($2) order by version",
+        params: [options.stream, Param.texts(ids)]
+      })
+      return rows.map((row) => row.command_id)
+    },
+    Effect.mapError(storeError("append"))
+  )
+
+  /** A multi-row insert reports whichever key it met first, so ask which it really was. */
+  const explainFailure = Effect.fnUntraced(function* (options: EventStore.Append, error: SqlError) {
+    const key = SqlFailure.violatedUnique(error)
+    if (key !== versionKey && key !== commandKey) return yield* storeError("append")(error)
+    const { expectedVersion, stream } = options
+    const commandIds = yield* knownCommands(options)
+    return yield* commandIds.length > 0
+      ? new EventStore.CommandAlreadyHandled({ stream, commandIds })
+      : new EventStore.VersionConflict({ stream, expected: expectedVersion })
+  })
+
+  const append = Effect.fnUntraced(function* (options: EventStore.Append) {
+    const { events, expectedVersion, stream } = options
+    if (events.length === 0) return yield* Effect.die(new Error(`nothing to append to ${stream}`))
+    const rows = yield* (options.sequential === true ? insertInSequence(options) : insertAtOnce(options)).pipe(
+      Effect.catch((error) => explainFailure(options, error))
+    )
+    yield* PubSub.publish(committed, stream)
+    return { version: expectedVersion + events.length, position: Number(rows[0]?.position) }
+  })
+
+  const readStream = (stream: string, range: EventStore.StreamRange = {}) =>
+    run<EventRow>({
+      text: `select ${columns} from events where stream = $1 and version > $2 and version <= $3 order by version limit $4`,
+      params: [stream, range.after ?? 0, range.upTo ?? maxVersion, range.limit ?? maxVersion]
+    }).pipe(
+      Effect.map((rows) => rows.map(toRecorded)),
+      Effect.mapError(storeError("readStream"))
+    )
+
+  const readAll = Effect.fnUntraced(function* ({ after, limit }: { after: EventStore.Cursor; limit: number }) {
+    const rows = yield* run<EventRow & { transaction_id: string }>({
+      // A transaction that is still running may hold any id from the snapshot's xmin on: what is older can never change.
+      text: `
+        select ${columns}, transaction_id::text as transaction_id from events
+        where (transaction_id, position) > ($1::xid8, $2::bigint)
+          and transaction_id < pg_snapshot_xmin(pg_current_snapshot())
+        order by events.transaction_id, position limit $3`,
+      params: [String(after.transactionId), Param.bigint(after.position), limit]
+    }).pipe(Effect.mapError(storeError("readAll")))
+    const last = rows.at(-1)
+    const cursor =
+      last === undefined ? after : { transactionId: BigInt(last.transaction_id), position: Number(last.position) }
+    return { events: rows.map(toRecorded), cursor }
+  })
+
+  const eventsOfCommand = (stream: string, commandId: string) =>
+    run<EventRow>({
+      // Only a command's first event carries the key; the others were appended in the same transaction.
+      text: `
+        select ${columns} from events
+        where transaction_id = (select transaction_id from events where stream = $1 and command_id = $2)
+          and stream = $1 and metadata ->> 'commandId' = $2
+        order by version`,
+      params: [stream, commandId]
+    }).pipe(
+      Effect.map((rows) => rows.map(toRecorded)),
+      Effect.mapError(storeError("eventsOfCommand"))
+    )
+
+  const lastVersion = (stream: string) =>
+    run<{ version: number }>({
+      text: "select version from events where stream = $1 order by version desc limit 1",
+      params: [stream]
+    }).pipe(
+      Effect.map((rows) => rows[0]?.version ?? 0),
+      Effect.mapError(storeError("lastVersion"))
+    )
+
+  const loadSnapshot = (stream: string) =>
+    run<{ version: number; schema_version: number; state: Uint8Array }>({
+      text: "select version, schema_version, state from snapshots where stream = $1",
+      params: [stream]
+    }).pipe(
+      Effect.map(([row]) =>
+        row === undefined ? undefined : { version: row.version, schemaVersion: row.schema_version, state: row.state }
+      ),
+      Effect.mapError(storeError("loadSnapshot"))
+    )
+
+  const saveSnapshot = (stream: string, snapshot: EventStore.Snapshot) =>
+    run({
+      text: `
+        insert into snapshots (stream, version, schema_version, state) values ($1, $2, $3, $4)
+        on conflict (stream) do update
+        set version = excluded.version, schema_version = excluded.schema_version, state = excluded.state, saved_at = now()
+        where (snapshots.version, snapshots.schema_version) < (excluded.version, excluded.schema_version)`,
+      params: [stream, snapshot.version, snapshot.schemaVersion, snapshot.state]
+    }).pipe(Effect.asVoid, Effect.mapError(storeError("saveSnapshot")))
+
+  return EventStore.EventStore.of({
+    append,
+    readStream,
+    streamAll: (stream, { batch = EventStore.defaultStreamBatch, ...range } = {}) =>
+      Stream.paginate(range.after ?? 0, (after) =>
+        Effect.map(readStream(stream, { ...range, after, limit: batch }), (events) => {
+          const last = events.at(-1)
+          const next = last === undefined || events.length < batch ? Option.none() : Option.some(last.version)
+          return [events, next] as const
+        })
+      ),
+    readAll,
+    eventsOfCommand,
+    lastVersion,
+    loadSnapshot,
+    saveSnapshot,
+    commits: Stream.fromPubSub(committed)
+  })
+})
+
+export const layer: Layer.Layer<EventStore.EventStore, never, SqlClient> = Layer.effect(EventStore.EventStore, make)

@@ -18,6 +18,11 @@ export interface Decider<State, Command, Event, Error> {
   readonly initial: () => State
   readonly evolve: (state: State, event: Event) => State
   readonly decide: (state: State, command: Command) => Result.Result<ReadonlyArray<Event>, Error>
+  /**
+   * What follows from a state by itself, such as the end of a suite whose last task has ended. Asked after each command
+   * until it gives nothing more; its events are stored together with the command's.
+   */
+  readonly follow?: (state: State, now: number) => ReadonlyArray<Event>
 }
 
 /** Folds a history into a state. */

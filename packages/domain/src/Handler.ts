@@ -25,7 +25,9 @@ export interface Handler<Name extends string, Input, Output, Failure = never> {
   readonly run: (input: Input, context: HandlerContext) => Effect.Effect<Output, Failure>
 }
 
-export type Any = Handler<string, any, any, any> // any: a handler is contravariant in its input, no other type holds all
+// A handler takes its input and gives its output, so no type but `any` holds all of them.
+// oxlint-disable-next-line typescript/no-explicit-any
+export type Any = Handler<string, any, any, any>
 
 /**
  * Defines a handler. `run` gives an Effect, a promise or a plain value; a thrown error or a rejected promise is an
@@ -37,16 +39,13 @@ export const make = <const Name extends string, Input, Output, Failure = never>(
   readonly output: Schema.Codec<Output, unknown>
   readonly failure?: Schema.Codec<Failure, unknown>
   readonly concurrency?: number
-  readonly run: (
-    input: Input,
-    context: HandlerContext
-  ) => Effect.Effect<Output, Failure> | Promise<Output> | Output
+  readonly run: (input: Input, context: HandlerContext) => Effect.Effect<Output, Failure> | Promise<Output> | Output
 }): Handler<Name, Input, Output, Failure> => ({
   _tag: "MusterHandler",
   name: options.name,
   input: options.input,
   output: options.output,
-  failure: options.failure ?? (Schema.Never as unknown as Schema.Codec<Failure, unknown>), // Failure is never when absent
+  failure: options.failure ?? Schema.Never,
   concurrency: options.concurrency ?? 1,
   run: (input, context) =>
     Effect.suspend(() => {
@@ -59,4 +58,3 @@ export const make = <const Name extends string, Input, Output, Failure = never>(
 /** Whether an exported value is a handler. */
 export const isHandler = (value: unknown): value is Any =>
   typeof value === "object" && value !== null && "_tag" in value && value._tag === "MusterHandler"
-

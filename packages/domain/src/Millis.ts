@@ -58,4 +58,3 @@ export const between = (minimum: number, maximum: number) =>
 
 /** Milliseconds since 1970 UTC, as a clock on one machine read it. Never compared across machines. */
 export const Timestamp = Schema.Int
-

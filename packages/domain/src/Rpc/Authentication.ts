@@ -20,13 +20,13 @@ export class CurrentActor extends Context.Service<
 >()("@muster/domain/Rpc/CurrentActor") {}
 
 /** Lets admins in. */
-export class AdminOnly extends RpcMiddleware.Service<AdminOnly, { provides: CurrentActor; requires: never; clientError: never }>()(
-  "@muster/domain/Rpc/AdminOnly",
-  { error: Schema.Union([Unauthorized, Unavailable]), requiredForClient: true }
-) {}
+export class AdminOnly extends RpcMiddleware.Service<
+  AdminOnly,
+  { provides: CurrentActor; requires: never; clientError: never }
+>()("@muster/domain/Rpc/AdminOnly", { error: Schema.Union([Unauthorized, Unavailable]), requiredForClient: true }) {}
 
 /** Lets managers with an enrolment token in, and admins. */
-export class ManagersOnly extends RpcMiddleware.Service<ManagersOnly, { provides: CurrentActor; requires: never; clientError: never }>()(
-  "@muster/domain/Rpc/ManagersOnly",
-  { error: Schema.Union([Unauthorized, Unavailable]), requiredForClient: true }
-) {}
+export class ManagersOnly extends RpcMiddleware.Service<
+  ManagersOnly,
+  { provides: CurrentActor; requires: never; clientError: never }
+>()("@muster/domain/Rpc/ManagersOnly", { error: Schema.Union([Unauthorized, Unavailable]), requiredForClient: true }) {}

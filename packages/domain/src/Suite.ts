@@ -1,0 +1,7 @@
+export * from "./Suite/Commands.ts"
+export * from "./Suite/Decider.ts"
+export * from "./Suite/Errors.ts"
+export * from "./Suite/Events.ts"
+export * from "./Suite/Id.ts"
+export * from "./Suite/Spec.ts"
+export * from "./Suite/View.ts"

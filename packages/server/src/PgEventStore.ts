@@ -49,24 +49,21 @@ const maxVersion = 2 ** 31 - 1
 const storeError = (operation: string) => (error: SqlError) =>
   new EventStore.EventStoreError({ operation, cause: error, retryable: SqlFailure.isRetryable(error) })
 
+const insertion = ({ events, expectedVersion, stream }: EventStore.Append): EventStore.Write => ({
+  text: insertEvents,
+  params: [
+    stream,
+    expectedVersion,
+    Param.texts(events.map((event) => event.type)),
+    Param.jsons(events.map((event) => event.data)),
+    Param.jsons(events.map((event) => event.metadata)),
+    Param.texts(EventStore.commandIdColumn(events))
+  ]
+})
+
 export const make = Effect.gen(function* () {
   const sql = yield* SqlClient
   const committed = yield* PubSub.sliding<string>(EventStore.commitsCapacity)
-
-  const insertion = (options: EventStore.Append): EventStore.Write => {
-    const { events } = options
-    return {
-      text: insertEvents,
-      params: [
-        options.stream,
-        options.expectedVersion,
-        Param.texts(events.map((event) => event.type)),
-        Param.jsons(events.map((event) => event.data)),
-        Param.jsons(events.map((event) => event.metadata)),
-        Param.texts(EventStore.commandIdColumn(events))
-      ]
-    }
-  }
 
   const run = <A extends object>(write: EventStore.Write) => sql.unsafe<A>(write.text, write.params)
 

@@ -1,0 +1,7 @@
+export * from "./Manager/Commands.ts"
+export * from "./Manager/Errors.ts"
+export * from "./Manager/Events.ts"
+export * from "./Manager/Id.ts"
+export * from "./Manager/Spec.ts"
+export * from "./Manager/State.ts"
+export * from "./Manager/View.ts"

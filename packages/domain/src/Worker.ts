@@ -1,0 +1,6 @@
+export * from "./Worker/Commands.ts"
+export * from "./Worker/Errors.ts"
+export * from "./Worker/Events.ts"
+export * from "./Worker/Id.ts"
+export * from "./Worker/State.ts"
+export * from "./Worker/View.ts"

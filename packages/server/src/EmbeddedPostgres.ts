@@ -42,7 +42,6 @@ export const start = Effect.fn("EmbeddedPostgres.start")(function* (options: Opt
   const settings = { ...Settings.defaults, ...options.settings }
 
   const startOnce = Effect.gen(function* () {
-    yield* Cluster.removeStaleLock(home)
     const port = yield* Port.choose(home, options.port)
     return yield* Postmaster.start({ home, binaries, password, port, settings })
   })
@@ -58,6 +57,9 @@ export const start = Effect.fn("EmbeddedPostgres.start")(function* (options: Opt
   )
   const running = yield* startInOwnScope.pipe(
     Effect.retry({ times: portAttempts, while: (error) => error.reason === "PortInUse" && options.port === undefined }),
+    Effect.tapErrorTag("PostgresStartError", (error) =>
+      error.reason === "DirectoryInUse" ? Cluster.removeStaleLock(home) : Effect.void
+    ),
     Effect.retry({
       schedule: Schedule.spaced(retryInterval).pipe(Schedule.upTo({ duration: predecessorPatience })),
       while: (error) => error.reason === "DirectoryInUse"

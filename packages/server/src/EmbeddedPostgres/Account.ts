@@ -41,3 +41,10 @@ export const canReach = async (account: Account, directory: string): Promise<boo
     if (path === Path.dirname(path)) return true
   }
 }
+
+/** Makes `directory`, entered and read by everybody even under a strict umask; what exists already keeps its mode. */
+export const makePublicDirectory = async (directory: string): Promise<void> => {
+  const first = await FileSystem.mkdir(directory, { recursive: true })
+  if (first === undefined) return
+  for (let path = directory; path.length >= first.length; path = Path.dirname(path)) await FileSystem.chmod(path, 0o755)
+}

@@ -101,7 +101,7 @@ const copyToCache = async ({ links, root, version }: NativePackage): Promise<str
   const cache = cacheDirectory()
   const target = Path.join(cache, `postgres-${version}`)
   if (await exists(target)) return target
-  await FileSystem.mkdir(cache, { recursive: true, mode: 0o755 })
+  await Account.makePublicDirectory(cache)
   const temporary = Path.join(cache, `.postgres-${version}-${randomUUID()}`)
   try {
     await copyReadable(root, temporary)

@@ -61,15 +61,20 @@ const initialise = Effect.fn("EmbeddedPostgres.Cluster.initialise")(function* (h
     if (account !== undefined) await FileSystem.chown(temporary, account.uid, account.gid)
   })
   yield* Effect.tryPromise({
-    try: () =>
-      run(home, binaries.initdb, [
-        `--pgdata=${temporary}`,
-        `--username=${superuser}`,
-        `--pwfile=${password}`,
-        "--auth=scram-sha-256",
-        "--encoding=UTF8",
-        "--locale=C"
-      ]),
+    try: (signal) =>
+      run(
+        home,
+        binaries.initdb,
+        [
+          `--pgdata=${temporary}`,
+          `--username=${superuser}`,
+          `--pwfile=${password}`,
+          "--auth=scram-sha-256",
+          "--encoding=UTF8",
+          "--locale=C"
+        ],
+        signal
+      ),
     catch: (cause) => {
       const { detail, reason } = diagnose(outputOf(cause), "an error")
       return new PostgresStartError({ reason, directory: requested, detail: `initdb: ${detail}`, cause })
@@ -113,9 +118,16 @@ const hasProcessIn = async (directory: string): Promise<boolean> => {
  * Removes the lock file of a Postgres that was killed, if none of its processes is left. Postgres does that itself when
  * the recorded process id is free, but not when a container has no process to reap the dead, so that the dead keep their
  * id, or when after a restart the id belongs to another process of the same user.
+ *
+ * To be called only after Postgres has refused: a server that loses its lock file stops, so it must not be removed under
+ * one that is just starting. Reading it again at the end leaves that to chance for some microseconds only.
  */
 export const removeStaleLock = ({ data, requested }: Home): Effect.Effect<void, PostgresStartError> =>
   attempt(requested, async () => {
-    if (process.platform !== "linux" || (await hasProcessIn(data))) return
-    await FileSystem.rm(Path.join(data, "postmaster.pid"), { force: true })
+    if (process.platform !== "linux") return
+    const lock = Path.join(data, "postmaster.pid")
+    const read = () => FileSystem.readFile(lock, "utf8").catch(() => undefined)
+    const before = await read()
+    if (before === undefined || (await hasProcessIn(data)) || (await read()) !== before) return
+    await FileSystem.rm(lock, { force: true })
   })

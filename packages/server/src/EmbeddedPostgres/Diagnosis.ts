@@ -10,6 +10,7 @@ export interface Diagnosis {
 const signs: ReadonlyArray<readonly [RegExp, Reason]> = [
   [/error while loading shared libraries: .*|Library not loaded: .*/, "MissingLibrary"],
   [/pre-existing shared memory block .* is still in use/, "DirectoryInUse"],
+  [/another (?:postmaster|postgres) \(PID \d+\) running in data directory/, "DirectoryInUse"],
   [/lock file "postmaster\.pid" already exists/, "DirectoryInUse"],
   [/could not bind .*: Address already in use|could not create any TCP\/IP sockets/, "PortInUse"],
   [/.*No space left on device/, "DiskFull"],

@@ -97,7 +97,7 @@ export const prepare = Effect.fn("EmbeddedPostgres.Home.prepare")(function* (dir
   }
   return yield* attempt(requested, async () => {
     const root = await chooseRoot(requested, chosen)
-    await FileSystem.mkdir(root, { recursive: true, mode: 0o755 })
+    if (root !== requested) await Account.makePublicDirectory(root)
     // A cluster keeps its owner, even if a better one appears on the machine later.
     const owner = await ownerOf(layout(requested, root, chosen).data)
     const home = layout(requested, root, owner === undefined || owner.uid === 0 ? chosen : owner)

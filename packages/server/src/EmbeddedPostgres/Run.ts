@@ -17,7 +17,9 @@ export const options = ({ account }: Home) =>
     ...(account === undefined ? {} : { uid: account.uid, gid: account.gid })
   }) satisfies SpawnOptions
 
-export const run = (home: Home, program: string, args: ReadonlyArray<string>) => execute(program, args, options(home))
+/** Runs a program to its end and answers with its output; the signal kills it. */
+export const run = (home: Home, program: string, args: ReadonlyArray<string>, signal?: AbortSignal) =>
+  execute(program, args, signal === undefined ? options(home) : { ...options(home), signal })
 
 /**
  * Wraps a command so that the kernel sends it SIGINT (Postgres: fast shutdown) when this process dies, even of SIGKILL.

@@ -1,4 +1,5 @@
 export * from "./Worker/Commands.ts"
+export * from "./Worker/Decider.ts"
 export * from "./Worker/Errors.ts"
 export * from "./Worker/Events.ts"
 export * from "./Worker/Id.ts"

@@ -6,6 +6,7 @@ import { SuiteId } from "../Suite/Id.ts"
 import { Instant } from "../Suite/View.ts"
 import { Epoch, ManagerId } from "./Id.ts"
 import { ManagerSpec, ManagerState } from "./Spec.ts"
+import type { State } from "./State.ts"
 
 export const ManagerView = Schema.Struct({
   id: ManagerId,
@@ -18,3 +19,27 @@ export const ManagerView = Schema.Struct({
   updatedAt: Instant
 })
 export type ManagerView = typeof ManagerView.Type
+
+const instant = (at: number) => new Date(at).toISOString()
+
+/** The view of a manager, or nothing when there is none. A suspected one shows what it was doing. */
+export const fromState = (state: State): ManagerView | undefined => {
+  if (state._tag === "Unknown") return undefined
+  const { id, spec, draining } = state
+  const updatedAt = instant(state.updatedAt)
+  if (state._tag === "Offline") {
+    const connectedAt = state.connectedAt === null ? null : instant(state.connectedAt)
+    return { id, ...spec, state: "offline", epoch: state.epoch, suiteId: null, draining, connectedAt, updatedAt }
+  }
+  const { activity, assignment, connectedAt, epoch } = state.session
+  return {
+    id,
+    ...spec,
+    state: activity,
+    epoch,
+    suiteId: assignment?.suiteId ?? null,
+    draining,
+    connectedAt: instant(connectedAt),
+    updatedAt
+  }
+}

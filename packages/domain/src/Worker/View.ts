@@ -5,6 +5,7 @@ import { Schema } from "effect"
 import { ManagerId } from "../Manager/Id.ts"
 import { Instant } from "../Suite/View.ts"
 import { WorkerId } from "./Id.ts"
+import type { State } from "./State.ts"
 
 export const WorkerView = Schema.Struct({
   id: WorkerId,
@@ -19,3 +20,26 @@ export const WorkerView = Schema.Struct({
   updatedAt: Instant
 })
 export type WorkerView = typeof WorkerView.Type
+
+const states = { Running: "running", Crashed: "crashed", Stopped: "stopped" } as const
+
+const instant = (at: number) => new Date(at).toISOString()
+
+/** The view of a worker, or nothing when there is none. */
+export const fromState = (state: State): WorkerView | undefined => {
+  if (state._tag === "Unknown") return undefined
+  const { id, pid, crashes, lastExitCode, lastSignal, startedAt, updatedAt } = state
+  const [managerId = "", slot] = id.split(".")
+  return {
+    id,
+    managerId: ManagerId.make(managerId),
+    slot: Number(slot),
+    pid,
+    state: states[state._tag],
+    crashes,
+    lastExitCode,
+    lastSignal,
+    startedAt: startedAt === null ? null : instant(startedAt),
+    updatedAt: instant(updatedAt)
+  }
+}

@@ -1,0 +1,127 @@
+/**
+ * How each event changes a manager. Total and silent: what cannot happen changes nothing, and gives the same object back.
+ */
+import type { ManagerEvent } from "./Events.ts"
+import { Epoch } from "./Id.ts"
+import { maxEndedSessions } from "./State.ts"
+import type { Offline, Online, Session, State, Suspected, Unknown } from "./State.ts"
+
+/** The number of sessions of a manager that never had one. */
+const none = Epoch.make(0)
+
+export const evolve = (state: State, event: ManagerEvent): State => {
+  if (state._tag === "Unknown") return registered(state, event)
+  switch (event._tag) {
+    case "ManagerRegistered":
+      return state
+    case "ManagerConnected":
+      return state._tag === "Offline" && event.epoch > state.epoch ? connected(state, event) : state
+    case "ManagerReady":
+      return inSession(state, event, (session) => (session.ready ? session : { ...session, ready: true }))
+    case "ManagerActivityChanged":
+      return inSession(state, event, (session) =>
+        session.activity === event.from && event.from !== event.to ? { ...session, activity: event.to } : session
+      )
+    case "ManagerSuspected":
+      return state._tag === "Online" && state.session.epoch === event.epoch
+        ? { ...state, _tag: "Suspected", reason: event.reason, since: event.at, updatedAt: event.at }
+        : state
+    case "ManagerReconnected":
+      return state._tag === "Suspected" && state.session.epoch === event.epoch ? trusted(state, event.at) : state
+    case "ManagerLost":
+    case "ManagerLeft":
+      return state._tag !== "Offline" && state.session.epoch === event.epoch ? ended(state, event.at) : state
+    case "ManagerAssigned":
+      return inSession(state, event, (session) =>
+        session.assignment === null ? { ...session, assignment: { suiteId: event.suiteId, releasing: false } } : session
+      )
+    case "ManagerReleaseRequested":
+      return inSession(state, event, (session) =>
+        session.assignment?.suiteId === event.suiteId && !session.assignment.releasing
+          ? { ...session, assignment: { suiteId: event.suiteId, releasing: true } }
+          : session
+      )
+    case "ManagerReleased":
+      return inSession(state, event, (session) =>
+        session.assignment?.suiteId === event.suiteId ? { ...session, assignment: null } : session
+      )
+    case "ManagerDrainRequested":
+      return state.draining ? state : { ...state, draining: true, updatedAt: event.at }
+    case "ManagerDrainEnded":
+      return state.draining ? { ...state, draining: false, updatedAt: event.at } : state
+    case "ManagerShutdownRequested":
+      return inSession(state, event, (session) =>
+        session.shutdown === event.mode ? session : { ...session, shutdown: event.mode }
+      )
+  }
+}
+
+const registered = (state: Unknown, event: ManagerEvent): State =>
+  event._tag === "ManagerRegistered"
+    ? {
+        _tag: "Offline",
+        id: event.id,
+        spec: event.spec,
+        draining: false,
+        ended: [],
+        updatedAt: event.at,
+        epoch: none,
+        connectedAt: null
+      }
+    : state
+
+const connected = (
+  { id, draining, ended }: Offline,
+  { epoch, instance, spec, at }: Extract<ManagerEvent, { readonly _tag: "ManagerConnected" }>
+): Online => ({
+  _tag: "Online",
+  id,
+  spec,
+  draining,
+  ended,
+  updatedAt: at,
+  session: {
+    epoch,
+    instance,
+    connectedAt: at,
+    ready: false,
+    activity: "idle",
+    assignment: null,
+    shutdown: null
+  }
+})
+
+const trusted = ({ id, spec, draining, ended, session }: Suspected, at: number): Online => ({
+  _tag: "Online",
+  id,
+  spec,
+  draining,
+  ended,
+  updatedAt: at,
+  session
+})
+
+const ended = ({ id, spec, draining, ended: before, session }: Online | Suspected, at: number): Offline => ({
+  _tag: "Offline",
+  id,
+  spec,
+  draining,
+  ended: [
+    ...before,
+    { instance: session.instance, epoch: session.epoch, suiteId: session.assignment?.suiteId ?? null }
+  ].slice(-maxEndedSessions),
+  updatedAt: at,
+  epoch: session.epoch,
+  connectedAt: session.connectedAt
+})
+
+/** Changes the session that an event speaks of, if it is the current one. */
+const inSession = (
+  state: Online | Suspected | Offline,
+  event: { readonly epoch: Epoch; readonly at: number },
+  change: (session: Session) => Session
+): State => {
+  if (state._tag === "Offline" || state.session.epoch !== event.epoch) return state
+  const session = change(state.session)
+  return session === state.session ? state : { ...state, session, updatedAt: event.at }
+}

@@ -1,4 +1,5 @@
 export * from "./Coordinator/Commands.ts"
+export * from "./Coordinator/Decider.ts"
 export * from "./Coordinator/Events.ts"
 export * from "./Coordinator/Id.ts"
 export * from "./Coordinator/State.ts"

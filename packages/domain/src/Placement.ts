@@ -1,8 +1,17 @@
 /**
  * Who runs what, as a pure function from how things are to what should change, with the reason for everything that
  * should not.
+ *
+ * A machine runs one suite at a time. An idle one gets the best suite that it may run and that can use it: the one with
+ * the highest priority, then the oldest. A suite can use one more machine when tasks of it wait and the workers of the
+ * machines that it has are fewer than its unfinished tasks, so a small suite never takes many machines, and many suites
+ * share many machines. Nothing is taken away from a suite that has tasks waiting.
+ *
+ * Planning what was just planned gives nothing: assigned machines are no longer free, and one that was asked to give
+ * its suite back counts as on its way to whoever waits.
  */
 import { Schema } from "effect"
+import type { ManagerId } from "./Manager/Id.ts"
 import { Timestamp } from "./Millis.ts"
 import { SuiteId } from "./Suite/Id.ts"
 
@@ -31,3 +40,371 @@ export const Reason = Schema.Union([
   Schema.TaggedStruct("EnoughSlots", { slots: Schema.Int, pending: Schema.Int })
 ])
 export type Reason = typeof Reason.Type
+
+/**
+ * Why a manager shall give its suite back.
+ *
+ * | reason | meaning |
+ * |---|---|
+ * | `suite_waits` | no task of its suite waits, and another suite could use the machine |
+ * | `drained` | no task of its suite has been waiting for a while |
+ * | `ended` | nothing of its suite has been pending for a while |
+ * | `draining` | the manager shall take no more work |
+ * | `not_matching` | the suite or the manager has changed, and they no longer match |
+ * | `not_assigned` | it says that it has a suite that was not assigned to it (never part of a plan) |
+ */
+export const ReleaseReason = Schema.Literals([
+  "suite_waits",
+  "drained",
+  "ended",
+  "draining",
+  "not_matching",
+  "not_assigned"
+])
+export type ReleaseReason = typeof ReleaseReason.Type
+
+/** A suite as the planner sees it. */
+export interface Demand {
+  readonly suiteId: SuiteId
+  readonly tags: ReadonlyArray<string>
+  /** Higher first. */
+  readonly priority: number
+  /** Older first. */
+  readonly createdAt: number
+  /** Workers that each manager starts for it; null: the manager's own number. */
+  readonly workers: number | null
+  /** The only managers that may run it; null: any. */
+  readonly managers: ReadonlyArray<ManagerId> | null
+  /** Tasks that are not settled. */
+  readonly pending: number
+  /** Since when no task waits; null while one does. */
+  readonly drainedAt: number | null
+  /** Nothing is pending. */
+  readonly ended: boolean
+}
+
+/** What a manager has. */
+export interface Held {
+  readonly suiteId: SuiteId
+  /** Workers that it starts for the suite. */
+  readonly slots: number
+  /** Asked to give it back. */
+  readonly releasing: boolean
+}
+
+/** A manager as the planner sees it. */
+export interface Offer {
+  readonly managerId: ManagerId
+  readonly tags: ReadonlyArray<string>
+  readonly workers: number
+  readonly ready: boolean
+  readonly draining: boolean
+  readonly assignment: Held | null
+  /** Suites that it gave back unasked, and when. */
+  readonly givenBack: ReadonlyArray<readonly [suiteId: SuiteId, at: number]>
+}
+
+/** How things are. */
+export interface Snapshot {
+  /** Milliseconds since 1970. */
+  readonly now: number
+  /** How long a manager is kept for a suite of which no task waits. Milliseconds. */
+  readonly linger: number
+  readonly suites: Iterable<Demand>
+  readonly managers: Iterable<Offer>
+}
+
+export interface Assignment {
+  readonly managerId: ManagerId
+  readonly suiteId: SuiteId
+  readonly slots: number
+  /** Better suites that the manager did not get, and why; the first `maxRefused`. */
+  readonly refused: ReadonlyArray<readonly [SuiteId, Reason]>
+}
+
+export interface Release {
+  readonly managerId: ManagerId
+  readonly suiteId: SuiteId
+  readonly reason: Exclude<ReleaseReason, "not_assigned">
+  /** With `suite_waits`: who could use the machine. */
+  readonly waiting?: SuiteId
+}
+
+export interface Refusal {
+  readonly suiteId: SuiteId
+  readonly managerId: ManagerId
+  readonly reason: Reason
+}
+
+/** What should change. */
+export interface Plan {
+  readonly assignments: ReadonlyArray<Assignment>
+  readonly releases: ReadonlyArray<Release>
+  /**
+   * Why each pair of suite and manager is not together once the plan is carried out: of all suites, or of one. Worked
+   * out when it is asked for: a thousand managers and five hundred suites have half a million reasons.
+   */
+  readonly refusals: (suiteId?: SuiteId) => ReadonlyArray<Refusal>
+}
+
+/** Most refusals that are kept with an assignment. */
+export const maxRefused = 8
+
+/** For how long a manager is not offered a suite that it gave back unasked. Milliseconds. */
+export const giveBackPause = 5_000
+
+/** Best first. */
+const byMerit = (a: Demand, b: Demand): number =>
+  b.priority - a.priority || a.createdAt - b.createdAt || (a.suiteId < b.suiteId ? -1 : 1)
+
+/** Managers with the fewest tags first: what only few can do is kept for suites that ask for it. */
+const byModesty = (a: Offer, b: Offer): number => a.tags.length - b.tags.length || (a.managerId < b.managerId ? -1 : 1)
+
+/**
+ * Why a manager can never run a suite as both are. What else a suite may one day ask of a machine as a whole (memory, a
+ * graphics card) is asked here.
+ */
+const mismatch = (demand: Demand, offer: Offer): Reason | undefined => {
+  if (demand.managers !== null && !demand.managers.includes(offer.managerId)) return { _tag: "NotSelected" }
+  return hasTags(offer, demand.tags)
+    ? undefined
+    : { _tag: "TagsMissing", tags: demand.tags.filter((tag) => !offer.tags.includes(tag)) }
+}
+
+const hasTags = (offer: Offer, tags: ReadonlyArray<string>): boolean => tags.every((tag) => offer.tags.includes(tag))
+
+/** Why a manager gets nothing at all now, whatever it has. */
+const unavailable = (offer: Offer): Reason | undefined => {
+  if (offer.draining) return { _tag: "Draining" }
+  return offer.ready ? undefined : { _tag: "NotReady" }
+}
+
+const pause = (demand: Demand, offer: Offer, now: number): Reason | undefined => {
+  const back = offer.givenBack.find(([suiteId]) => suiteId === demand.suiteId)
+  return back !== undefined && now < back[1] + giveBackPause
+    ? { _tag: "GivenBack", until: back[1] + giveBackPause }
+    : undefined
+}
+
+/** How much of a machine a suite takes: all of it, in workers. */
+const slotsFor = (demand: Demand, offer: Offer): number => demand.workers ?? offer.workers
+
+/** Managers by the tags that suites ask for. */
+class Candidates {
+  readonly #offers: ReadonlyArray<Offer>
+  readonly #byTag = new Map<string, Array<Offer>>()
+  /** By the tags of suites: many suites ask for the same. */
+  readonly #matching = new Map<string, ReadonlyArray<Offer>>()
+  readonly #byId = new Map<ManagerId, Offer>()
+  readonly #taken = new Set<Offer>()
+
+  constructor(offers: Iterable<Offer>) {
+    this.#offers = [...offers].toSorted(byModesty)
+    for (const offer of this.#offers) {
+      this.#byId.set(offer.managerId, offer)
+      for (const tag of offer.tags) {
+        const others = this.#byTag.get(tag)
+        if (others === undefined) this.#byTag.set(tag, [offer])
+        else others.push(offer)
+      }
+    }
+  }
+
+  /** Nobody is left. */
+  get exhausted(): boolean {
+    return this.#taken.size === this.#offers.length
+  }
+
+  /** Takes managers for a suite, one after the other, as long as `wanted` says so. */
+  take(demand: Demand, now: number, wanted: () => boolean, take: (offer: Offer) => void): void {
+    for (const offer of this.#of(demand)) {
+      if (!wanted()) return
+      if (this.#taken.has(offer) || pause(demand, offer, now) !== undefined) continue
+      this.#taken.add(offer)
+      take(offer)
+    }
+  }
+
+  #of(demand: Demand): ReadonlyArray<Offer> {
+    if (demand.managers === null) return this.#withTags(demand.tags)
+    return demand.managers
+      .flatMap((managerId) => this.#byId.get(managerId) ?? [])
+      .filter((offer) => hasTags(offer, demand.tags))
+      .toSorted(byModesty)
+  }
+
+  #withTags(tags: ReadonlyArray<string>): ReadonlyArray<Offer> {
+    if (tags.length === 0) return this.#offers
+    const key = tags.join(",") // no tag has a comma
+    const known = this.#matching.get(key)
+    if (known !== undefined) return known
+    // Few managers have the rarest tag, so few are looked at.
+    const rarest = tags.map((tag) => this.#byTag.get(tag) ?? []).reduce((a, b) => (b.length < a.length ? b : a))
+    const matching = rarest.filter((offer) => hasTags(offer, tags))
+    this.#matching.set(key, matching)
+    return matching
+  }
+}
+
+/** A plan in the making: how things are, and what was decided so far. */
+class Draft {
+  readonly snapshot: Snapshot
+  readonly suites = new Map<SuiteId, Demand>()
+  readonly managers: ReadonlyArray<Offer>
+  /** Suites with tasks waiting, best first. */
+  readonly waiting: ReadonlyArray<Demand>
+  /** Workers of the managers that have a suite and shall keep it. */
+  readonly slots = new Map<SuiteId, number>()
+  /** What managers have once the plan is carried out, where that is not what they have now. */
+  readonly changed = new Map<ManagerId, Held>()
+  readonly releases: Array<Release> = []
+
+  constructor(snapshot: Snapshot) {
+    this.snapshot = snapshot
+    this.managers = [...snapshot.managers]
+    for (const demand of snapshot.suites) this.suites.set(demand.suiteId, demand)
+    this.waiting = [...this.suites.values()].filter((demand) => demand.drainedAt === null).toSorted(byMerit)
+  }
+
+  slotsOf(demand: Demand): number {
+    return this.slots.get(demand.suiteId) ?? 0
+  }
+
+  /** Whether one more machine would be of use to a suite with tasks waiting. */
+  wants(demand: Demand): boolean {
+    return this.slotsOf(demand) < demand.pending
+  }
+
+  keep(suiteId: SuiteId, slots: number): void {
+    this.slots.set(suiteId, (this.slots.get(suiteId) ?? 0) + slots)
+  }
+
+  assign(demand: Demand, offer: Offer): void {
+    const slots = slotsFor(demand, offer)
+    this.keep(demand.suiteId, slots)
+    this.changed.set(offer.managerId, { suiteId: demand.suiteId, slots, releasing: false })
+  }
+
+  release(offer: Offer, held: Held, release: Pick<Release, "reason" | "waiting">): void {
+    this.releases.push({ managerId: offer.managerId, suiteId: held.suiteId, ...release })
+    this.changed.set(offer.managerId, { ...held, releasing: true })
+  }
+
+  /** Why a manager that has `held` does not get a suite; nothing when it has it or could have it. */
+  refusal(demand: Demand, offer: Offer, held: Held | null): Reason | undefined {
+    const fixed = mismatch(demand, offer)
+    if (fixed !== undefined) return fixed
+    if (held !== null && held.suiteId === demand.suiteId && !held.releasing) return undefined
+    const now = unavailable(offer)
+    if (now !== undefined) return now
+    if (held !== null) return { _tag: "Busy", suiteId: held.suiteId }
+    if (demand.drainedAt !== null) return { _tag: "NoTaskWaiting" }
+    return (
+      pause(demand, offer, this.snapshot.now) ??
+      (this.wants(demand) ? undefined : { _tag: "EnoughSlots", slots: this.slotsOf(demand), pending: demand.pending })
+    )
+  }
+
+  /** The first few better suites that a manager did not get. */
+  refusedBefore(offer: Offer, suiteId: SuiteId): Assignment["refused"] {
+    const refused: Array<readonly [SuiteId, Reason]> = []
+    for (const demand of this.waiting) {
+      if (demand.suiteId === suiteId || refused.length === maxRefused) break
+      const reason = this.refusal(demand, offer, null)
+      if (reason !== undefined) refused.push([demand.suiteId, reason])
+    }
+    return refused
+  }
+}
+
+/** Why a manager shall give its suite back whoever else waits. */
+const mustRelease = (
+  demand: Demand | undefined,
+  offer: Offer,
+  { linger, now }: Snapshot
+): Release["reason"] | undefined => {
+  if (offer.draining) return "draining"
+  if (demand === undefined) return "ended"
+  if (mismatch(demand, offer) !== undefined) return "not_matching"
+  if (demand.drainedAt === null || now - demand.drainedAt < linger) return undefined
+  return demand.ended ? "ended" : "drained"
+}
+
+export const plan = (snapshot: Snapshot): Plan => {
+  const draft = new Draft(snapshot)
+  const free: Array<Offer> = []
+  /** Will be free soon, or could be: nothing of what they have waits. */
+  const soon: Array<Offer> = []
+  for (const offer of draft.managers) {
+    const held = offer.assignment
+    const isAvailable = unavailable(offer) === undefined
+    if (held === null) {
+      if (isAvailable) free.push(offer)
+      continue
+    }
+    const demand = draft.suites.get(held.suiteId)
+    const reason = held.releasing ? undefined : mustRelease(demand, offer, snapshot)
+    if (reason !== undefined) draft.release(offer, held, { reason })
+    const isKept = !held.releasing && reason === undefined
+    if (isKept) draft.keep(held.suiteId, held.slots)
+    if (isAvailable && !(isKept && demand?.drainedAt === null)) soon.push(offer)
+  }
+  if (free.length > 0) assignFree(draft, free)
+  if (soon.length > 0) releaseForOthers(draft, soon)
+  return {
+    assignments: free.flatMap((offer) => {
+      const held = draft.changed.get(offer.managerId)
+      if (held === undefined) return []
+      const { slots, suiteId } = held
+      return [{ managerId: offer.managerId, suiteId, slots, refused: draft.refusedBefore(offer, suiteId) }]
+    }),
+    releases: draft.releases,
+    refusals: (suiteId) => refusals(draft, suiteId)
+  }
+}
+
+const assignFree = (draft: Draft, free: ReadonlyArray<Offer>): void => {
+  const candidates = new Candidates(free)
+  for (const demand of draft.waiting) {
+    if (candidates.exhausted) return
+    candidates.take(
+      demand,
+      draft.snapshot.now,
+      () => draft.wants(demand),
+      (offer) => draft.assign(demand, offer)
+    )
+  }
+}
+
+/** Frees managers of drained suites for suites that found no free one. Those on their way out already count for them. */
+const releaseForOthers = (draft: Draft, soon: ReadonlyArray<Offer>): void => {
+  const candidates = new Candidates(soon)
+  for (const demand of draft.waiting) {
+    if (candidates.exhausted) return
+    let coming = draft.slotsOf(demand)
+    candidates.take(
+      demand,
+      draft.snapshot.now,
+      () => coming < demand.pending,
+      (offer) => {
+        coming += slotsFor(demand, offer)
+        const held = offer.assignment
+        if (held === null || held.releasing || draft.changed.has(offer.managerId)) return
+        draft.release(offer, held, { reason: "suite_waits", waiting: demand.suiteId })
+      }
+    )
+  }
+}
+
+const refusals = (draft: Draft, suiteId: SuiteId | undefined): ReadonlyArray<Refusal> => {
+  const found: Array<Refusal> = []
+  for (const demand of draft.suites.values()) {
+    if (suiteId !== undefined && demand.suiteId !== suiteId) continue
+    for (const offer of draft.managers) {
+      const held = draft.changed.get(offer.managerId) ?? offer.assignment
+      const reason = draft.refusal(demand, offer, held)
+      if (reason !== undefined) found.push({ suiteId: demand.suiteId, managerId: offer.managerId, reason })
+    }
+  }
+  return found
+}

@@ -8,7 +8,7 @@
 import { Schema } from "effect"
 import { Epoch, ManagerId } from "../Manager/Id.ts"
 import { Timestamp } from "../Millis.ts"
-import { Reason } from "../Placement.ts"
+import { Reason, ReleaseReason } from "../Placement.ts"
 import { SuiteId } from "../Suite/Id.ts"
 
 /** A suite has tasks waiting: for the first time, again, or so many more or fewer that it matters. */
@@ -75,28 +75,6 @@ export const SuiteAssigned = Schema.TaggedStruct("SuiteAssigned", {
   refused: Schema.Array(Schema.Tuple([SuiteId, Reason])),
   at: Timestamp
 })
-
-/**
- * Why a manager shall give a suite back.
- *
- * | reason | meaning |
- * |---|---|
- * | `suite_waits` | nothing of its suite waits, and another one (`waiting`) does |
- * | `drained` | nothing of its suite has been waiting for a while |
- * | `ended` | its suite has ended |
- * | `draining` | the manager shall take no more work |
- * | `not_matching` | the suite or the manager has changed and they no longer match |
- * | `not_assigned` | it says that it runs a suite that was not assigned to it |
- */
-export const ReleaseReason = Schema.Literals([
-  "suite_waits",
-  "drained",
-  "ended",
-  "draining",
-  "not_matching",
-  "not_assigned"
-])
-export type ReleaseReason = typeof ReleaseReason.Type
 
 /** A manager shall give its suite back. It counts as taken until it has. */
 export const ReleaseRequested = Schema.TaggedStruct("ReleaseRequested", {

@@ -20,6 +20,14 @@ export interface NewEvent {
  * A change of a read model that must be committed with the events: one complete `INSERT`, `UPDATE` or `DELETE` (no
  * `WITH` that changes data, no `;`) with its own parameters `$1`, `$2`, ….
  *
+ * To change many rows at once, find each by its key in a sub-select, or the planner may join the rows with everything
+ * that has the same prefix of the key:
+ *
+ *     update tasks t set state = u.state from unnest($2::int[], $3::smallint[]) as u (index, state)
+ *     where t.ctid = (select x.ctid from tasks x where x.suite_id = $1 and x.index = u.index)
+ *
+ * That is right only for rows that this stream alone writes: a row that another transaction moved meanwhile is not found.
+ *
  * Texts are constants of the program: each distinct combination is prepared once per connection, so whatever varies
  * belongs into `params`. Array parameters carry their type (`PgTypes.array`), since an empty or mixed one tells nothing.
  */

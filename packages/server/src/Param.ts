@@ -20,6 +20,9 @@ export const booleans: (values: ReadonlyArray<boolean | null>) => PgTypes.Parame
 /** Elements are values, not JSON text; `null` is SQL's null. */
 export const jsons: (values: ReadonlyArray<unknown>) => PgTypes.Parameter = array(PgTypes.OID.jsonb)
 
+/** As `jsons`, for columns that keep the text as it is. */
+export const verbatimJsons: (values: ReadonlyArray<unknown>) => PgTypes.Parameter = array(PgTypes.OID.json)
+
 /** Elements are milliseconds since 1970. */
 export const timestamps: (values: ReadonlyArray<number | null>) => PgTypes.Parameter = array(PgTypes.OID.timestamptz)
 

@@ -17,7 +17,7 @@ const commandKey = "events_stream_command_id_key"
 const insertEvents = `
   insert into events (stream, version, type, data, metadata, command_id)
   select $1::text, $2::int + n, type, data, metadata, command_id
-  from unnest($3::text[], $4::jsonb[], $5::jsonb[], $6::text[]) with ordinality as e(type, data, metadata, command_id, n)
+  from unnest($3::text[], $4::json[], $5::jsonb[], $6::text[]) with ordinality as e(type, data, metadata, command_id, n)
   returning position`
 
 const columns = "position, stream, version, type, data, metadata, recorded_at"
@@ -55,7 +55,7 @@ const insertion = ({ events, expectedVersion, stream }: EventStore.Append): Even
     stream,
     expectedVersion,
     Param.texts(events.map((event) => event.type)),
-    Param.jsons(events.map((event) => event.data)),
+    Param.verbatimJsons(events.map((event) => event.data)),
     Param.jsons(events.map((event) => event.metadata)),
     Param.texts(EventStore.commandIdColumn(events))
   ]

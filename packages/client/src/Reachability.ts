@@ -1,0 +1,47 @@
+/**
+ * Why nobody answers. A failed WebSocket tells nothing but that it failed, so the port is tried once by itself.
+ */
+import { Effect } from "effect"
+import type { RpcClientError } from "effect/rpc"
+import { createConnection } from "node:net"
+import type { Address } from "./Address.ts"
+
+const patience = "2 seconds"
+
+const reasons: Readonly<Record<string, string>> = {
+  ECONNREFUSED: "connection refused",
+  ENOTFOUND: "there is no such host",
+  EAI_AGAIN: "the name of the host cannot be looked up",
+  EHOSTUNREACH: "no route to the host",
+  ENETUNREACH: "no route to the network",
+  ECONNRESET: "connection reset",
+  ETIMEDOUT: "no answer"
+}
+
+/** Connects for a moment: the reason why that fails, or nothing. */
+const tryPort = ({ host, port }: Address): Effect.Effect<string | undefined> =>
+  Effect.callback<string | undefined>((resume) => {
+    const socket = createConnection({ host, port })
+    socket.once("connect", () => resume(Effect.succeed(undefined)))
+    socket.once("error", (error: NodeJS.ErrnoException) =>
+      resume(Effect.succeed(reasons[error.code ?? ""] ?? error.message))
+    )
+    return Effect.sync(() => socket.destroy())
+  }).pipe(Effect.timeoutOrElse({ duration: patience, orElse: () => Effect.succeed("no answer") }))
+
+const fromError = ({ reason }: RpcClientError.RpcClientError): string => {
+  if (reason._tag === "SocketOpenError") {
+    return "something listens there, but it does not answer as a Muster coordinator does"
+  }
+  return reason._tag.startsWith("Socket") ? "the connection was lost" : reason.message
+}
+
+/** One line for the reader of an error message. */
+export const explain = (
+  addresses: ReadonlyArray<Address>,
+  error: RpcClientError.RpcClientError
+): Effect.Effect<string> =>
+  Effect.map(
+    Effect.forEach(addresses, tryPort, { concurrency: "unbounded" }),
+    (found) => found.find((reason) => reason !== undefined) ?? fromError(error)
+  )

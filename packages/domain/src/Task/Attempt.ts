@@ -28,11 +28,14 @@ export const Outcome = Schema.Literals([
 ])
 export type Outcome = typeof Outcome.Type
 
+/** Most attempts that a task can have: manual retries included, so far more than any retry policy allows. */
+export const maxAttempts = 32_767
+
 /** How one attempt ended, as its manager reports it. */
 export const AttemptResult = Schema.Struct({
-  index: Schema.Int,
+  index: Schema.Int.check(Schema.isBetween({ minimum: 0, maximum: 2 ** 31 - 2 })),
   /** Number of the attempt, from 1. */
-  attempt: Schema.Int,
+  attempt: Schema.Int.check(Schema.isBetween({ minimum: 1, maximum: maxAttempts })),
   outcome: Outcome,
   /** The program's exit code, if it exited. */
   exitCode: Schema.optionalKey(Schema.Int),

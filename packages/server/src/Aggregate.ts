@@ -1,0 +1,353 @@
+/**
+ * The only loop that turns commands into events. It owns one stream: loads and folds it (snapshot first), then for each
+ * batch of waiting commands decides all of them, appends once, and only then answers. That is group commit: the cost of
+ * a commit is shared by everything that came while the one before it was under way, and a lone command waits for nobody.
+ *
+ * Commands are decided each against the state that the one before it left. A refused one costs nothing and disturbs no
+ * other. A command id that is in the stream already is answered from the events that it caused the first time.
+ */
+import { Cause, Clock, Deferred, Effect, Exit, Queue, Result } from "effect"
+import type { Scope } from "effect"
+import type { Decider } from "@muster/domain/Decider"
+import { Unavailable } from "@muster/domain/Errors"
+import type { Recorded } from "@muster/domain/Recorded"
+import type { CommandAlreadyHandled, EventStoreError, NewEvent, VersionConflict, Write } from "./EventStore.ts"
+import { EventStore } from "./EventStore.ts"
+
+/** An event with the version that it has, or will have once the append is through. */
+export interface Versioned<Event> {
+  readonly event: Event
+  readonly version: number
+}
+
+/** What an aggregate is made of. */
+export interface Definition<State, Command, Event extends { readonly _tag: string }, Error> {
+  readonly stream: string
+  readonly decider: Decider<State, Command, Event, Error>
+  /** Version of the shape of the events that are written. */
+  readonly schemaVersion: number
+  /** Brings an event of the log, of whatever version, to today's shape. */
+  readonly decode: (recorded: Recorded) => Event
+  /** Changes of read models that are committed with the events. `state` is the state after them. */
+  readonly writes?: (
+    state: State,
+    events: ReadonlyArray<Versioned<Event>>
+  ) => { readonly writes: ReadonlyArray<Write>; readonly sequential: boolean }
+  readonly snapshot?: {
+    /** Events between two snapshots. */
+    readonly every: number
+    readonly schemaVersion: number
+    readonly encode: (state: State) => Uint8Array | undefined
+    /** `undefined` for a shape that is not known: then the stream is read from its start. */
+    readonly decode: (bytes: Uint8Array) => State | undefined
+  }
+  /** Called after each commit, before the answers go out. Must not wait. */
+  readonly committed?: (state: State, events: ReadonlyArray<Versioned<Event>>) => Effect.Effect<void>
+  /** When the state asks to be looked at again without a command (milliseconds since 1970): parked commands are retried. */
+  readonly wakeAt?: (state: State) => number | undefined
+}
+
+/** How a command is asked, beside the command itself. */
+export interface Asked<State, Command, Event, A> {
+  readonly command: (now: number) => Command
+  /** As it stands in the events. */
+  readonly actor: string
+  /** Absent for what repeats harmlessly by itself. */
+  readonly commandId?: string | undefined
+  /** The answer, from the events that the command caused and the state that they left. */
+  readonly answer: (events: ReadonlyArray<Versioned<Event>>, state: State) => A
+  /**
+   * With it a command that causes nothing is parked and decided again after every other command, for up to `limit`
+   * milliseconds, as long as `while` says so.
+   */
+  readonly wait?: { readonly limit: number; readonly while: (state: State) => boolean } | undefined
+}
+
+export interface Aggregate<State, Command, Event, Error> {
+  readonly ask: <A>(asked: Asked<State, Command, Event, A>) => Effect.Effect<A, Error | Unavailable>
+  /** Looks at the state between two commits. Must not change it, nor keep it. */
+  readonly look: <A>(at: (state: State) => A) => Effect.Effect<A, Error | Unavailable>
+}
+
+/** Commands in one commit at most. */
+const maxBatch = 512
+
+/** How long a command waits for a store that cannot be reached before it is answered with `Unavailable`. Milliseconds. */
+const storePatience = 15_000
+
+/** Command ids that are remembered so that a quick repetition need not ask the store. */
+const rememberedCommands = 4_096
+
+interface Entry<State, Command, Event, Error> {
+  /** A command, or only a look at the state. */
+  readonly asked: Asked<State, Command, Event, unknown> | ((state: State) => unknown)
+  readonly reply: Deferred.Deferred<unknown, Error | Unavailable>
+  /** When it was asked, milliseconds since 1970. */
+  readonly since: number
+  /** Whoever asked does not wait any more. */
+  gone: boolean
+}
+
+const commandIdOf = <State, Command, Event, Error>(entry: Entry<State, Command, Event, Error>): string | undefined =>
+  typeof entry.asked === "function" ? undefined : entry.asked.commandId
+
+export const make = <State, Command, Event extends { readonly _tag: string }, Error>(
+  definition: Definition<State, Command, Event, Error>
+): Effect.Effect<Aggregate<State, Command, Event, Error>, never, EventStore | Scope.Scope> =>
+  Effect.gen(function* () {
+    const store = yield* EventStore
+    const { decider, stream } = definition
+    type AnyEntry = Entry<State, Command, Event, Error>
+    type AnyAsked = Asked<State, Command, Event, unknown>
+    const inbox = yield* Queue.unbounded<AnyEntry>()
+    const parked = new Set<AnyEntry>()
+    const remembered = new Set<string>()
+
+    // Loaded state; undefined when it must be loaded (again): at the start, and whenever an append did not go through,
+    // because the decider may have changed the state in place.
+    let loaded: { state: State; version: number } | undefined
+    let snapshotVersion = 0
+
+    const load = Effect.gen(function* () {
+      if (loaded !== undefined) return loaded
+      const stored = definition.snapshot === undefined ? undefined : yield* store.loadSnapshot(stream)
+      const usable =
+        stored !== undefined && stored.schemaVersion === definition.snapshot?.schemaVersion
+          ? definition.snapshot.decode(stored.state)
+          : undefined
+      let state = usable ?? decider.initial()
+      let version = usable === undefined ? 0 : (stored?.version ?? 0)
+      snapshotVersion = version
+      for (;;) {
+        const events = yield* store.readStream(stream, { after: version, limit: loadBatch })
+        for (const recorded of events) {
+          state = decider.evolve(state, definition.decode(recorded))
+          version = recorded.version
+        }
+        if (events.length < loadBatch) break
+      }
+      loaded = { state, version }
+      return loaded
+    })
+
+    const remember = (commandId: string) => {
+      remembered.add(commandId)
+      if (remembered.size > rememberedCommands) {
+        const [oldest] = remembered
+        if (oldest !== undefined) remembered.delete(oldest)
+      }
+    }
+
+    /** Answers a command that the stream knows already. */
+    const answerAgain = Effect.fnUntraced(function* (asked: AnyAsked, commandId: string, state: State) {
+      const recorded = yield* store.eventsOfCommand(stream, commandId)
+      return asked.answer(
+        recorded.map((one) => ({ event: definition.decode(one), version: one.version })),
+        state
+      )
+    })
+
+    /** One pass over waiting commands: decides, appends, and gives what to answer. Nothing is answered on failure. */
+    const commit = Effect.fnUntraced(function* (entries: ReadonlyArray<AnyEntry>, known: ReadonlySet<string>) {
+      const current = yield* load
+      const now = yield* Clock.currentTimeMillis
+      const appended: Array<Versioned<Event>> = []
+      const news: Array<NewEvent> = []
+      const answers: Array<readonly [AnyEntry, Exit.Exit<unknown, Error>]> = []
+      const waiting: Array<AnyEntry> = []
+      let state = current.state
+      // From here on the state may be ahead of the store, so it is out of use until the append is through.
+      loaded = undefined
+      const record = (events: ReadonlyArray<Event>, asked: AnyAsked) => {
+        for (const event of events) {
+          state = decider.evolve(state, event)
+          appended.push({ event, version: current.version + appended.length + 1 })
+          const { _tag, ...data } = event
+          news.push({
+            type: _tag,
+            data,
+            metadata: {
+              actor: asked.actor,
+              schemaVersion: definition.schemaVersion,
+              ...(asked.commandId === undefined ? {} : { commandId: asked.commandId })
+            }
+          })
+        }
+      }
+      const decideOne = (entry: AnyEntry, asked: AnyAsked) => {
+        const decision = decider.decide(state, asked.command(now))
+        if (Result.isFailure(decision)) {
+          answers.push([entry, Exit.fail(decision.failure)])
+          return
+        }
+        const events = decision.success
+        if (events.length === 0 && isWaiting(asked, entry.since, state, now)) {
+          waiting.push(entry)
+          return
+        }
+        const first = appended.length
+        record(events, asked)
+        for (;;) {
+          const following = decider.follow?.(state, now) ?? []
+          if (following.length === 0) break
+          record(following, asked)
+        }
+        // The answer is shaped now: later commands may change the state that it speaks of.
+        answers.push([entry, Exit.succeed(asked.answer(appended.slice(first), state))])
+      }
+      for (const entry of entries) {
+        const { asked, gone } = entry
+        if (gone) continue
+        if (typeof asked === "function") {
+          answers.push([entry, Exit.succeed(asked(state))])
+        } else if (asked.commandId !== undefined && known.has(asked.commandId)) {
+          answers.push([entry, Exit.succeed(yield* answerAgain(asked, asked.commandId, state))])
+        } else {
+          decideOne(entry, asked)
+        }
+      }
+      for (const entry of parked) {
+        if (!entry.gone && typeof entry.asked !== "function") decideOne(entry, entry.asked)
+      }
+      let version = current.version
+      if (news.length > 0) {
+        const changes = definition.writes?.(state, appended)
+        const result = yield* store.append({
+          stream,
+          expectedVersion: version,
+          events: news,
+          writes: changes?.writes ?? [],
+          sequential: changes?.sequential ?? false
+        })
+        version = result.version
+      }
+      loaded = { state, version }
+      parked.clear()
+      for (const entry of waiting) parked.add(entry)
+      if (appended.length > 0 && definition.committed !== undefined) yield* definition.committed(state, appended)
+      for (const [entry, answer] of answers) {
+        const commandId = commandIdOf(entry)
+        if (commandId !== undefined && Exit.isSuccess(answer)) remember(commandId)
+        Deferred.doneUnsafe(entry.reply, answer)
+      }
+      yield* saveSnapshot
+    })
+
+    const isWaiting = ({ wait }: AnyAsked, since: number, state: State, now: number): boolean =>
+      wait !== undefined && now < since + wait.limit && wait.while(state)
+
+    const saveSnapshot = Effect.suspend(() => {
+      const { snapshot } = definition
+      if (snapshot === undefined || loaded === undefined) return Effect.void
+      if (loaded.version - snapshotVersion < snapshot.every) return Effect.void
+      return writeSnapshot
+    })
+
+    const writeSnapshot = Effect.suspend(() => {
+      const { snapshot } = definition
+      if (snapshot === undefined || loaded === undefined || loaded.version === snapshotVersion) return Effect.void
+      const { state, version } = loaded
+      const bytes = snapshot.encode(state)
+      if (bytes === undefined) return Effect.void
+      snapshotVersion = version
+      return store
+        .saveSnapshot(stream, { version, schemaVersion: snapshot.schemaVersion, state: bytes })
+        .pipe(Effect.catch((error) => Effect.logWarning(`snapshot of ${stream} not saved`, error)))
+    })
+
+    /**
+     * Carries a batch through whatever the store does. A store that cannot be reached is tried again, since the command
+     * ids make that safe; another writer means that this instance is no longer the owner, so it lets go of everything.
+     */
+    const carryThrough = (entries: ReadonlyArray<AnyEntry>) =>
+      Effect.gen(function* () {
+        const known = new Set<string>()
+        for (const entry of entries) {
+          const commandId = commandIdOf(entry)
+          if (commandId !== undefined && remembered.has(commandId)) known.add(commandId)
+        }
+        const started = yield* Clock.currentTimeMillis
+        for (let attempt = 0; ; attempt++) {
+          const exit = yield* Effect.exit(commit(entries, known))
+          if (Exit.isSuccess(exit)) return
+          loaded = undefined
+          const failure = Cause.findErrorOption(exit.cause)
+          if (failure._tag === "None") {
+            if (Cause.hasInterruptsOnly(exit.cause)) return yield* Effect.failCause(exit.cause)
+            // A bug in a decider or a projection: nobody in this batch can be answered, and the state is not to be
+            // trusted. The next batch starts from what is stored.
+            yield* Effect.logError(`commit to ${stream} died`, exit.cause)
+            return refuseAll(entries, `${stream} failed unexpectedly; the coordinator's log says more`)
+          }
+          const error: CommandAlreadyHandled | VersionConflict | EventStoreError = failure.value
+          if (error._tag === "CommandAlreadyHandled") {
+            for (const id of error.commandIds) known.add(id)
+            continue
+          }
+          const now = yield* Clock.currentTimeMillis
+          if (error._tag === "EventStoreError" && error.retryable && now - started < storePatience) {
+            yield* Effect.sleep(Math.min(50 * 2 ** attempt, 1_000))
+            continue
+          }
+          if (error._tag === "VersionConflict") yield* Effect.logWarning(`fenced: ${error.message}`)
+          else yield* Effect.logError(`commit to ${stream} failed`, error)
+          return refuseAll(entries, error.message)
+        }
+      })
+
+    /** Whoever is refused asks again, and finds the stream's owner wherever it is by then. */
+    const refuseAll = (entries: ReadonlyArray<AnyEntry>, reason: string) => {
+      const refusal = Exit.fail(new Unavailable({ reason }))
+      for (const entry of [...entries, ...parked]) Deferred.doneUnsafe(entry.reply, refusal)
+      parked.clear()
+    }
+
+    /** Waits for commands, or until parked ones are worth another look. */
+    const nextBatch = Effect.gen(function* () {
+      const wake = yield* nextWake
+      if (wake === undefined) return yield* Queue.takeBetween(inbox, 1, maxBatch)
+      const now = yield* Clock.currentTimeMillis
+      const some = yield* Effect.timeoutOption(Queue.takeBetween(inbox, 1, maxBatch), Math.max(wake - now, 1))
+      return some._tag === "Some" ? some.value : []
+    })
+
+    const nextWake = Effect.sync((): number | undefined => {
+      let wake: number | undefined
+      for (const entry of parked) {
+        if (entry.gone) {
+          parked.delete(entry)
+          continue
+        }
+        const until = entry.since + (typeof entry.asked === "function" ? 0 : (entry.asked.wait?.limit ?? 0))
+        if (wake === undefined || until < wake) wake = until
+      }
+      if (wake === undefined) return undefined
+      const byState = loaded === undefined ? undefined : definition.wakeAt?.(loaded.state)
+      return byState === undefined ? wake : Math.min(wake, byState)
+    })
+
+    yield* nextBatch.pipe(Effect.flatMap(carryThrough), Effect.forever, Effect.forkScoped)
+    yield* Effect.addFinalizer(() => writeSnapshot)
+
+    const enqueue = (asked: AnyEntry["asked"]) =>
+      Effect.gen(function* () {
+        const since = yield* Clock.currentTimeMillis
+        const reply = yield* Deferred.make<unknown, Error | Unavailable>()
+        const entry: AnyEntry = { asked, reply, since, gone: false }
+        yield* Queue.offer(inbox, entry)
+        return yield* Effect.onInterrupt(Deferred.await(reply), () =>
+          Effect.sync(() => {
+            entry.gone = true
+          })
+        )
+      })
+
+    return {
+      // A reply is completed only with what the entry's own function gave.
+      ask: <A>(asked: Asked<State, Command, Event, A>) => enqueue(asked) as Effect.Effect<A, Error | Unavailable>,
+      look: <A>(at: (state: State) => A) => enqueue(at) as Effect.Effect<A, Error | Unavailable>
+    }
+  })
+
+/** Events fetched at once while loading: each may hold a thousand tasks. */
+const loadBatch = 256

@@ -1,0 +1,344 @@
+/**
+ * A manager's actor: the mailbox around its aggregate, the liveness of its session, and the way to its machine.
+ *
+ * Who is connected, when it was last heard and what it was asked live in memory only. Nothing of it is needed to decide:
+ * a coordinator that takes over starts with "just heard" and finds out.
+ */
+import { Clock, Deferred, Effect, Option, Queue, Stream } from "effect"
+import type { Layer } from "effect"
+import { CurrentAddress } from "effect/cluster/Entity"
+import type { Sharding } from "effect/cluster/Sharding"
+import { defaultPool } from "@muster/domain/Coordinator/Id"
+import { CoordinatorEntity } from "@muster/domain/Entities/CoordinatorEntity"
+import { ManagerEntity } from "@muster/domain/Entities/ManagerEntity"
+import { SuiteEntity } from "@muster/domain/Entities/SuiteEntity"
+import { Unavailable } from "@muster/domain/Errors"
+import type { ManagerCommand } from "@muster/domain/Manager/Commands"
+import { decider } from "@muster/domain/Manager/Decider"
+import type { Directive } from "@muster/domain/Manager/Directive"
+import { ManagerOffline } from "@muster/domain/Manager/Errors"
+import { schemaVersion } from "@muster/domain/Manager/Events"
+import type { ManagerEvent } from "@muster/domain/Manager/Events"
+import { ManagerId, stream } from "@muster/domain/Manager/Id"
+import type { Epoch } from "@muster/domain/Manager/Id"
+import type { ManagerError } from "@muster/domain/Manager/Refusals"
+import { State } from "@muster/domain/Manager/State"
+import type { Recorded } from "@muster/domain/Recorded"
+import type { LogChunk } from "@muster/domain/Rpc/ManagerRpcs"
+import type { SuiteId } from "@muster/domain/Suite/Id"
+import * as Aggregate from "../Aggregate.ts"
+import type { Versioned } from "../Aggregate.ts"
+import type { EventStore } from "../EventStore.ts"
+import * as JsonSnapshot from "../JsonSnapshot.ts"
+import * as ManagerRows from "../Projections/ManagerRows.ts"
+import { Timings } from "../Timings.ts"
+import * as Announcer from "./Announcer.ts"
+import * as EntityCall from "./EntityCall.ts"
+
+/** How often the session's liveness is looked at. Milliseconds. */
+const checkInterval = 1_000
+
+/** How often the pool hears how a connected manager is although nothing has changed. Milliseconds. */
+const announceInterval = 30_000
+
+/** How long a machine may take to answer for a log. Milliseconds. */
+const logPatience = 10_000
+
+const snapshot = JsonSnapshot.make(State, { every: 100, schemaVersion: 1 })
+
+const decodeEvent = (recorded: Recorded): ManagerEvent =>
+  // Only this system writes the log, and it writes what the decider gave.
+  ({ _tag: recorded.type, ...(recorded.data as object) }) as ManagerEvent
+
+/** The connection that carries the current session's directives. */
+interface Connection {
+  readonly epoch: Epoch
+  readonly directives: Queue.Queue<Directive, ManagerError | Unavailable>
+}
+
+export const layer: Layer.Layer<never, never, Sharding | EventStore> = ManagerEntity.toLayer(
+  Effect.gen(function* () {
+    const address = yield* CurrentAddress
+    const managerId = ManagerId.make(address.entityId)
+    const coordinator = (yield* CoordinatorEntity.client)(defaultPool)
+    const suiteOf = yield* SuiteEntity.client
+    const timings = yield* Timings
+    const loadedAt = yield* Clock.currentTimeMillis
+
+    let connection: Connection | undefined
+    let lastHeard = loadedAt
+    const questions = new Map<string, Deferred.Deferred<LogChunk>>()
+
+    const aggregate: Aggregate.Aggregate<State, ManagerCommand, ManagerEvent, ManagerError> = yield* Aggregate.make({
+      stream: stream(managerId),
+      decider,
+      schemaVersion,
+      decode: decodeEvent,
+      writes: ManagerRows.writes,
+      snapshot,
+      committed: (_state, events) => Effect.suspend(() => committed(events))
+    })
+
+    const tell = (directive: Directive) =>
+      connection === undefined ? Effect.void : Effect.asVoid(Queue.offer(connection.directives, directive))
+
+    /** Tells the pool how the manager is. */
+    const announcer = yield* Announcer.make(
+      Effect.gen(function* () {
+        const state = yield* aggregate.look((current) => current)
+        switch (state._tag) {
+          case "Unknown":
+            return undefined
+          case "Offline":
+            yield* EntityCall.untilAnswered(coordinator.ManagerGone({ managerId, epoch: state.epoch }))
+            return undefined
+          case "Online":
+          case "Suspected": {
+            const { session, spec } = state
+            yield* EntityCall.untilAnswered(
+              coordinator.AnnounceManager({
+                managerId,
+                epoch: session.epoch,
+                tags: spec.tags,
+                workers: spec.workers,
+                ready: state._tag === "Online" && session.ready,
+                draining: state.draining || session.shutdown !== null,
+                assignedSuite: session.assignment?.suiteId ?? null
+              })
+            )
+            return announceInterval
+          }
+        }
+      }).pipe(
+        Effect.catch((error) => Effect.logDebug("announcement of a manager failed", error).pipe(Effect.as(1_000)))
+      )
+    )
+
+    // Sessions whose leases have been taken back since this actor was loaded.
+    const reclaimed = new Set<Epoch>()
+
+    /**
+     * Takes back what sessions held that are over. A process that replaced another one first hands in what that one had
+     * done, so its leases are taken when it is ready.
+     */
+    const reclaimer = yield* Announcer.make(
+      Effect.gen(function* () {
+        const state = yield* aggregate.look((current) => current)
+        if (state._tag === "Unknown") return undefined
+        if (state._tag !== "Offline" && !state.session.ready) return undefined
+        for (const { epoch, suiteId } of state.ended) {
+          if (suiteId === null || reclaimed.has(epoch)) continue
+          yield* EntityCall.untilAnswered(suiteOf(suiteId).Reclaim({ managerId, epoch }))
+          reclaimed.add(epoch)
+        }
+        return undefined
+      }).pipe(Effect.catch((error) => Effect.logDebug("taking leases back failed", error).pipe(Effect.as(1_000))))
+    )
+
+    const committed = (events: ReadonlyArray<Versioned<ManagerEvent>>) =>
+      Effect.gen(function* () {
+        for (const { event } of events) {
+          if (event._tag === "ManagerReleased") {
+            const { epoch, suiteId } = event
+            yield* Effect.forkDetach(
+              EntityCall.inBackground(coordinator.AssignmentReleased({ managerId, epoch, suiteId }))
+            )
+          }
+        }
+        yield* announcer.poke
+        yield* reclaimer.poke
+      })
+
+    const ask = <A>(
+      make: (now: number) => ManagerCommand,
+      answer: (state: State) => A,
+      asked: { readonly actor: string; readonly commandId?: string } = { actor: `manager:${managerId}` }
+    ) => aggregate.ask({ ...asked, command: make, answer: (_events, state) => answer(state) })
+
+    const nothing = () => undefined
+    const byCoordinator = { actor: "coordinator" }
+
+    /** Whatever a session says is a sign of life. */
+    const heard = Effect.gen(function* () {
+      lastHeard = yield* Clock.currentTimeMillis
+    })
+
+    const assigned = (suiteId: SuiteId) =>
+      EntityCall.untilAnswered(suiteOf(suiteId).Describe()).pipe(
+        Effect.flatMap((spec) => tell({ _tag: "Assigned", suiteId, spec })),
+        // A suite that does not exist cannot be run: the pool hears it from whoever looks for it.
+        Effect.catch((error) => Effect.logWarning(`suite ${suiteId} cannot be described: ${error.message}`))
+      )
+
+    /** Says all that holds now: what a manager needs that has just connected. */
+    const greet = Effect.fnUntraced(function* (epoch: Epoch) {
+      yield* tell({ _tag: "Welcome", epoch, heartbeatInterval: timings.heartbeatInterval })
+      const state = yield* aggregate.look((current) => current)
+      if (state._tag !== "Online" && state._tag !== "Suspected") return
+      const { assignment, shutdown } = state.session
+      if (state.draining) yield* tell({ _tag: "Drain", draining: true })
+      if (assignment !== null) {
+        yield* assigned(assignment.suiteId)
+        if (assignment.releasing) yield* tell({ _tag: "Release", suiteId: assignment.suiteId })
+      }
+      if (shutdown !== null) yield* tell({ _tag: "Shutdown", mode: shutdown })
+    })
+
+    const disconnected = (mine: Connection) =>
+      Effect.suspend(() => {
+        if (connection !== mine) return Effect.void
+        connection = undefined
+        return ask(
+          (now) => ({ _tag: "Disconnect", managerId, epoch: mine.epoch, reason: "disconnected", now }),
+          nothing,
+          byCoordinator
+        ).pipe(Effect.ignore)
+      })
+
+    /** What time has to say about the session. */
+    const check = Effect.gen(function* () {
+      const state = yield* aggregate.look((current) => current)
+      if (state._tag !== "Online" && state._tag !== "Suspected") return
+      const now = yield* Clock.currentTimeMillis
+      const { epoch } = state.session
+      const silence = now - lastHeard
+      if (state._tag === "Online") {
+        const patience = connection === undefined ? timings.takeoverGrace : timings.silentAfter
+        if (silence < patience) return
+        const reason = connection === undefined ? "disconnected" : "silent"
+        return yield* ask((at) => ({ _tag: "Disconnect", managerId, epoch, reason, now: at }), nothing, byCoordinator)
+      }
+      // Time before this coordinator took over does not count: the manager may have had nobody to talk to.
+      const suspectedFor = now - Math.max(state.since, loadedAt)
+      const { reason } = state
+      const isOver = reason === "silent" ? silence >= timings.lostAfter : suspectedFor >= timings.disconnectGrace
+      if (!isOver) return
+      yield* Effect.logInfo(`manager ${managerId} is lost (${reason})`)
+      yield* ask((at) => ({ _tag: "Lose", managerId, epoch, reason, now: at }), nothing, byCoordinator)
+    })
+
+    yield* check.pipe(
+      Effect.catch((error) => Effect.logDebug("check of a manager failed", error)),
+      Effect.delay(checkInterval),
+      Effect.forever,
+      Effect.forkScoped
+    )
+    yield* reclaimer.poke
+
+    return ManagerEntity.of({
+      Connect: ({ payload: { instance, spec } }) =>
+        Stream.unwrap(
+          Effect.gen(function* () {
+            const epoch = yield* ask(
+              (now) => ({ _tag: "Connect", managerId, instance, spec, now }),
+              (state) => ("session" in state ? state.session.epoch : undefined)
+            )
+            if (epoch === undefined) return Stream.fail(new Unavailable({ reason: "the session did not open" }))
+            yield* heard
+            const directives = yield* Queue.unbounded<Directive, ManagerError | Unavailable>()
+            const mine: Connection = { epoch, directives }
+            // The newest connection is the manager's; one before it is a leftover of a broken network.
+            if (connection !== undefined) {
+              yield* Queue.fail(
+                connection.directives,
+                new Unavailable({ reason: "the session moved to another connection" })
+              )
+            }
+            connection = mine
+            yield* Effect.forkScoped(greet(epoch).pipe(Effect.catch((error) => Queue.fail(directives, error))))
+            return Stream.fromQueue(directives).pipe(Stream.ensuring(disconnected(mine)))
+          })
+        ),
+      Ready: ({ payload: { epoch } }) =>
+        Effect.andThen(
+          heard,
+          ask((now) => ({ _tag: "Ready", managerId, epoch, now }), nothing)
+        ),
+      Heartbeat: ({ payload: { epoch } }) =>
+        Effect.gen(function* () {
+          const state = yield* aggregate.look((current) => current)
+          if (state._tag === "Online" && state.session.epoch === epoch && connection?.epoch === epoch) {
+            return yield* heard
+          }
+          // Not the session that is open and connected here: let the rules say what it is.
+          yield* ask((now) => ({ _tag: "Resume", managerId, epoch, now }), nothing)
+          if (connection?.epoch !== epoch) return yield* new ManagerOffline({ managerId })
+          yield* heard
+        }),
+      ChangeActivity: ({ payload: { activity, epoch, suiteId } }) =>
+        Effect.andThen(
+          heard,
+          ask((now) => ({ _tag: "ChangeActivity", managerId, epoch, activity, suiteId, now }), nothing)
+        ),
+      Released: ({ payload: { epoch, suiteId } }) =>
+        Effect.andThen(
+          heard,
+          ask((now) => ({ _tag: "Released", managerId, epoch, suiteId, now }), nothing)
+        ),
+      Leave: ({ payload: { epoch } }) => ask((now) => ({ _tag: "Leave", managerId, epoch, now }), nothing),
+      AnswerLog: ({ payload: { chunk, requestId } }) => {
+        const question = questions.get(requestId)
+        return question === undefined ? Effect.void : Effect.asVoid(Deferred.succeed(question, chunk))
+      },
+      Assign: ({ payload: { epoch, suiteId } }) =>
+        ask(
+          (now) => ({ _tag: "Assign", managerId, epoch, suiteId, now }),
+          (state) => state,
+          byCoordinator
+        ).pipe(
+          Effect.flatMap((state) => {
+            if (!("session" in state) || state.session.assignment === null) return Effect.void
+            const { assignment } = state.session
+            return assignment.releasing
+              ? tell({ _tag: "Release", suiteId: assignment.suiteId })
+              : assigned(assignment.suiteId)
+          })
+        ),
+      Unassign: ({ payload: { epoch, suiteId } }) =>
+        ask(
+          (now) => ({ _tag: "Unassign", managerId, epoch, suiteId, now }),
+          (state) => ("session" in state ? state.session.assignment : null),
+          byCoordinator
+        ).pipe(
+          Effect.flatMap((assignment) =>
+            assignment?.suiteId === suiteId
+              ? tell({ _tag: "Release", suiteId })
+              : // It has been given back already, and the pool has not heard.
+                EntityCall.inBackground(coordinator.AssignmentReleased({ managerId, epoch, suiteId })).pipe(
+                  Effect.forkDetach,
+                  Effect.asVoid
+                )
+          )
+        ),
+      CancelTasks: ({ payload: { suiteId, tasks } }) => tell({ _tag: "CancelTasks", suiteId, tasks }),
+      Drain: ({ payload: { actor, commandId, draining } }) =>
+        Effect.andThen(
+          ask((now) => ({ _tag: "RequestDrain", managerId, draining, actor, now }), nothing, { actor, commandId }),
+          tell({ _tag: "Drain", draining })
+        ),
+      Shutdown: ({ payload: { actor, commandId, mode } }) =>
+        Effect.andThen(
+          ask((now) => ({ _tag: "RequestShutdown", managerId, mode, actor, now }), nothing, { actor, commandId }),
+          tell({ _tag: "Shutdown", mode })
+        ),
+      ReadLog: ({ payload }) =>
+        Effect.gen(function* () {
+          if (connection === undefined) return yield* new ManagerOffline({ managerId })
+          const requestId = crypto.randomUUID()
+          const answer = yield* Deferred.make<LogChunk>()
+          questions.set(requestId, answer)
+          yield* tell({ _tag: "ReadLog", requestId, ...payload })
+          const chunk = yield* Deferred.await(answer).pipe(
+            Effect.timeoutOption(logPatience),
+            Effect.ensuring(Effect.sync(() => questions.delete(requestId)))
+          )
+          if (Option.isNone(chunk)) {
+            return yield* new Unavailable({ reason: `manager ${managerId} did not answer within ${logPatience} ms` })
+          }
+          return chunk.value
+        }),
+      Wake: () => Effect.andThen(aggregate.look(nothing), announcer.poke)
+    })
+  }),
+  { concurrency: "unbounded", maxIdleTime: "5 minutes", mailboxCapacity: "unbounded" }
+)

@@ -1,0 +1,297 @@
+/**
+ * A suite's actor: the mailbox around its aggregate. Each handler is three moves: build the command, have it decided and
+ * committed together with whatever else waits, shape the answer.
+ */
+import { Effect, Random } from "effect"
+import type { Layer } from "effect"
+import { CurrentAddress } from "effect/cluster/Entity"
+import type { Sharding } from "effect/cluster/Sharding"
+import { defaultPool } from "@muster/domain/Coordinator/Id"
+import { CoordinatorEntity } from "@muster/domain/Entities/CoordinatorEntity"
+import { ManagerEntity } from "@muster/domain/Entities/ManagerEntity"
+import { SuiteEntity } from "@muster/domain/Entities/SuiteEntity"
+import type { Recorded } from "@muster/domain/Recorded"
+import type { SuiteCommand } from "@muster/domain/Suite/Commands"
+import { decider, withSuiteId } from "@muster/domain/Suite/Decider"
+import { SuiteNotFound } from "@muster/domain/Suite/Errors"
+import type { SuiteError } from "@muster/domain/Suite/Errors"
+import { schemaVersion } from "@muster/domain/Suite/Events"
+import type { SuiteEvent } from "@muster/domain/Suite/Events"
+import { SuiteId, stream } from "@muster/domain/Suite/Id"
+import * as Snapshot from "@muster/domain/Suite/Snapshot"
+import * as State from "@muster/domain/Suite/State"
+import type { SuiteState } from "@muster/domain/Suite/State"
+import { Flag, Phase } from "@muster/domain/Suite/TaskTable"
+import { suiteView } from "@muster/domain/Suite/View"
+import * as Aggregate from "../Aggregate.ts"
+import type { Versioned } from "../Aggregate.ts"
+import type { EventStore } from "../EventStore.ts"
+import * as SuiteRows from "../Projections/SuiteRows.ts"
+import * as Announcer from "./Announcer.ts"
+import * as EntityCall from "./EntityCall.ts"
+import * as TaskSpecs from "./TaskSpecs.ts"
+
+/** Events between two snapshots of a suite. */
+const snapshotEvery = 200
+
+/** How often managers are told again to end tasks that shall end and have not. Milliseconds. */
+const cancelAgainAfter = 2_000
+
+/** The most that one lease gives. */
+const maxLease = 10_000
+
+/** The longest that a lease waits for its first task. Milliseconds. */
+const maxWait = 60_000
+
+/** An event of the log as the decider knows it. Today's shapes are the only ones so far. */
+export const decodeEvent = (recorded: Recorded): SuiteEvent =>
+  // Only this system writes the log, and it writes what the decider gave.
+  ({ _tag: recorded.type, ...(recorded.data as object) }) as SuiteEvent
+
+export const layer: Layer.Layer<never, never, Sharding | EventStore> = SuiteEntity.toLayer(
+  Effect.gen(function* () {
+    const address = yield* CurrentAddress
+    const suiteId = SuiteId.make(address.entityId)
+    const coordinator = (yield* CoordinatorEntity.client)(defaultPool)
+    const managerOf = yield* ManagerEntity.client
+    const specs = yield* TaskSpecs.make(stream(suiteId), decodeEvent)
+
+    const aggregate: Aggregate.Aggregate<SuiteState, SuiteCommand, SuiteEvent, SuiteError> = yield* Aggregate.make({
+      stream: stream(suiteId),
+      decider,
+      schemaVersion,
+      decode: decodeEvent,
+      writes: SuiteRows.writes,
+      snapshot: {
+        every: snapshotEvery,
+        schemaVersion: Snapshot.schemaVersion,
+        encode: (state) => (state._tag === "Missing" ? undefined : Snapshot.encode(state)),
+        decode: Snapshot.decode
+      },
+      committed: (_state, events) => Effect.suspend(() => committed(events)),
+      wakeAt: (state) => (state._tag === "Missing" ? undefined : State.nextRetryAt(state))
+    })
+
+    // What the pool was last told, so that only what matters is said.
+    let told = { queued: -1, pending: -1 }
+
+    const work = (state: SuiteState, now: number) => {
+      if (state._tag === "Missing") return undefined
+      const counts = State.taskCounts(state)
+      const isHalted = state.paused || state.state === "cancelled"
+      return {
+        suiteId,
+        tags: state.spec.tags ?? [],
+        priority: state.spec.priority ?? 0,
+        createdAt: state.createdAt,
+        ...(state.spec.workers === undefined ? {} : { workers: state.spec.workers }),
+        queued: isHalted ? 0 : counts.queued - State.delayedUntilAfter(state, now),
+        pending: counts.pending,
+        nextRetryAt: isHalted ? undefined : State.nextRetryAt(state)
+      }
+    }
+
+    const announcer = yield* Announcer.make(
+      Effect.gen(function* () {
+        const now = yield* Effect.clockWith((clock) => clock.currentTimeMillis)
+        const current = yield* aggregate.look((state) => work(state, now))
+        if (current === undefined) return undefined
+        const { nextRetryAt, ...announcement } = current
+        if (isNews(told, announcement)) {
+          yield* EntityCall.untilAnswered(coordinator.AnnounceSuite(announcement))
+          told = { queued: announcement.queued, pending: announcement.pending }
+        }
+        return nextRetryAt === undefined ? undefined : Math.max(nextRetryAt - now, 10)
+      }).pipe(Effect.catch((error) => Effect.logDebug("announcement of a suite failed", error).pipe(Effect.as(1_000))))
+    )
+
+    /** Tells managers which of their tasks shall end, until they have. */
+    const canceller = yield* Announcer.make(
+      Effect.gen(function* () {
+        const unwanted = yield* aggregate.look(unwantedTasks)
+        for (const [managerId, tasks] of unwanted) {
+          yield* EntityCall.inBackground(managerOf(managerId).CancelTasks({ suiteId, tasks }))
+        }
+        return unwanted.size === 0 ? undefined : cancelAgainAfter
+      }).pipe(Effect.catch(() => Effect.succeed(cancelAgainAfter)))
+    )
+
+    const committed = (events: ReadonlyArray<Versioned<SuiteEvent>>) =>
+      Effect.gen(function* () {
+        for (const { event, version } of events) {
+          if (event._tag === "TasksSubmitted") specs.submitted(version, event.tasks)
+          if (event._tag === "TaskCancellationRequested") yield* canceller.poke
+        }
+        yield* announcer.poke
+      })
+
+    /** Asks the aggregate; errors of a suite that does not exist get its id. */
+    const ask = <A>(asked: Aggregate.Asked<SuiteState, SuiteCommand, SuiteEvent, A>) =>
+      aggregate
+        .ask(asked)
+        .pipe(Effect.mapError((error) => (error._tag === "Unavailable" ? error : withSuiteId(error, suiteId))))
+
+    const viewOf = (state: SuiteState) =>
+      // A command that succeeded left an existing suite.
+      suiteView(state as State.Existing)
+
+    type Asked = { readonly commandId: string; readonly actor: string }
+
+    const command = (asked: Asked, make: (now: number) => SuiteCommand) =>
+      ask({ ...asked, command: make, answer: (_events, state) => viewOf(state) })
+
+    const affecting = (asked: Asked, make: (now: number) => SuiteCommand, tags: ReadonlyArray<SuiteEvent["_tag"]>) =>
+      ask({
+        ...asked,
+        command: make,
+        answer: (events, state) => ({ suite: viewOf(state), tasks: countTasks(events, tags) })
+      })
+
+    return SuiteEntity.of({
+      Create: ({ payload }) =>
+        command(payload, (now) => ({ _tag: "CreateSuite", id: suiteId, spec: payload.spec, now })),
+      Submit: ({ payload }) =>
+        ask({
+          ...payload,
+          command: (now) => ({ _tag: "SubmitTasks", tasks: payload.tasks, now }),
+          answer: (events) => ({ firstIndex: firstIndexOf(events), count: payload.tasks.length })
+        }),
+      Close: ({ payload }) => command(payload, (now) => ({ _tag: "CloseSuite", now })),
+      Pause: ({ payload }) => command(payload, (now) => ({ _tag: "PauseSuite", now })),
+      Resume: ({ payload }) => command(payload, (now) => ({ _tag: "ResumeSuite", now })),
+      Cancel: ({ payload }) =>
+        affecting(payload, (now) => ({ _tag: "CancelSuite", mode: payload.mode, reason: payload.reason, now }), [
+          "TasksCancelled",
+          "TaskCancellationRequested"
+        ]),
+      Retry: ({ payload }) =>
+        affecting(payload, (now) => ({ _tag: "RetryTasks", tasks: payload.tasks, now }), ["TasksRequeued"]),
+      CancelTasks: ({ payload }) =>
+        affecting(payload, (now) => ({ _tag: "CancelTasks", indexes: payload.tasks, reason: payload.reason, now }), [
+          "TasksCancelled",
+          "TaskCancellationRequested"
+        ]),
+      Lease: ({ payload }) =>
+        Effect.gen(function* () {
+          const { epoch, managerId } = payload
+          const leased = yield* ask({
+            ...payload,
+            command: (now) => ({
+              _tag: "LeaseTasks",
+              manager: managerId,
+              epoch,
+              max: Math.min(payload.max, maxLease),
+              now
+            }),
+            answer: (events, state) => leasedTasks(events, state),
+            wait: {
+              limit: Math.min(payload.wait, maxWait),
+              while: (state) => state._tag === "Existing" && state.state !== "cancelled"
+            }
+          })
+          const found = yield* specs.read(leased.tasks)
+          return {
+            leases: leased.tasks.flatMap(({ attempt, index }, k) => {
+              const spec = found[k]
+              return spec === undefined ? [] : [{ index, attempt, spec }]
+            }),
+            ended: leased.ended
+          }
+        }),
+      Report: ({ payload }) =>
+        Effect.gen(function* () {
+          const random = yield* Random.next
+          const { ended, epoch, managerId: manager, returned, started } = payload
+          return yield* ask({
+            ...payload,
+            command: (now) => ({ _tag: "ReportTasks", manager, epoch, started, ended, returned, random, now }),
+            answer: (events) => {
+              const accepted = countAttempts(events, "AttemptsEnded")
+              const late = countAttempts(events, "LateResultsRecorded")
+              return { accepted, late, repeated: ended.length - accepted - late }
+            }
+          })
+        }),
+      Reclaim: ({ payload: { epoch, managerId: manager } }) =>
+        ask({
+          command: (now) => ({ _tag: "ReclaimLeases", manager, epoch, now }),
+          actor: "coordinator",
+          answer: () => undefined
+        }),
+      Describe: () =>
+        aggregate
+          .look((state) => (state._tag === "Missing" ? undefined : state.spec))
+          .pipe(
+            Effect.flatMap((spec) =>
+              spec === undefined ? Effect.fail(new SuiteNotFound({ suiteId })) : Effect.succeed(spec)
+            )
+          ),
+      Wake: () =>
+        ask({ command: (now) => ({ _tag: "Sweep", now }), actor: "coordinator", answer: () => undefined }).pipe(
+          Effect.tap(() => {
+            told = { queued: -1, pending: -1 }
+            return Effect.andThen(announcer.poke, canceller.poke)
+          })
+        )
+    })
+  }),
+  { concurrency: "unbounded", maxIdleTime: "1 minute", mailboxCapacity: "unbounded" }
+)
+
+/** Whether the pool would plan otherwise if it knew: something or nothing waits, or twice or half as much. */
+const isNews = (
+  told: { readonly queued: number; readonly pending: number },
+  now: { readonly queued: number; readonly pending: number }
+): boolean => differs(told.queued, now.queued) || differs(told.pending, now.pending)
+
+const differs = (before: number, after: number): boolean =>
+  before < 0 || (before === 0) !== (after === 0) || after >= before * 2 || after * 2 <= before
+
+const firstIndexOf = (events: ReadonlyArray<Versioned<SuiteEvent>>): number => {
+  for (const { event } of events) if (event._tag === "TasksSubmitted") return event.firstIndex
+  return 0
+}
+
+const countTasks = (events: ReadonlyArray<Versioned<SuiteEvent>>, tags: ReadonlyArray<SuiteEvent["_tag"]>): number => {
+  let count = 0
+  for (const { event } of events) {
+    if (!tags.includes(event._tag) || !("ranges" in event)) continue
+    for (const [first, last] of event.ranges) count += last - first + 1
+  }
+  return count
+}
+
+const countAttempts = (
+  events: ReadonlyArray<Versioned<SuiteEvent>>,
+  tag: "AttemptsEnded" | "LateResultsRecorded"
+): number => events.reduce((count, { event }) => (event._tag === tag ? count + event.attempts.length : count), 0)
+
+/** What a lease gave: which tasks, and where their specs stand. */
+const leasedTasks = (events: ReadonlyArray<Versioned<SuiteEvent>>, state: SuiteState) => {
+  const tasks: Array<{ readonly index: number; readonly attempt: number } & TaskSpecs.Place> = []
+  if (state._tag === "Missing") return { tasks, ended: true }
+  for (const { event } of events) {
+    if (event._tag !== "TasksLeased") continue
+    for (const [first, last, attempt] of event.leases) {
+      for (let index = first; index <= last; index++) tasks.push({ index, attempt, ...State.specPlace(state, index) })
+    }
+  }
+  return { tasks, ended: state.state === "cancelled" }
+}
+
+/** Held tasks that shall end, by the manager that has them: index and number of the attempt. */
+const unwantedTasks = (state: SuiteState) => {
+  const unwanted = new Map<string, Array<readonly [index: number, attempt: number]>>()
+  if (state._tag === "Missing") return unwanted
+  for (const phase of [Phase.assigned, Phase.running]) {
+    for (const index of State.indexesIn(state, phase)) {
+      if (!state.tasks.hasFlag(index, Flag.cancelRequested)) continue
+      const holder = state.holders.at(state.tasks.holder[index] ?? -1)
+      if (holder === undefined) continue
+      const tasks = unwanted.get(holder.manager) ?? []
+      tasks.push([index, state.tasks.attemptsOf(index) + 1])
+      unwanted.set(holder.manager, tasks)
+    }
+  }
+  return unwanted
+}

@@ -1,0 +1,74 @@
+/**
+ * Settings of a coordinator. Only `main.ts` and the CLI read them from the environment.
+ */
+import { Config, Option, Schema } from "effect"
+import type { Redacted } from "effect"
+import * as Millis from "@muster/domain/Millis"
+import * as Database from "./Database.ts"
+import * as Timings from "./Timings.ts"
+
+export interface ServerConfig {
+  readonly database: Database.Settings
+  /** Address that clients and managers connect to. Loopback unless asked otherwise: tokens travel in the clear. */
+  readonly host: string
+  /** 0 picks a free one. */
+  readonly port: number
+  /** Address under which other coordinators of the cluster reach this one. */
+  readonly clusterHost: string
+  /** 0 picks a free one. */
+  readonly clusterPort: number
+  /** Made known as the token `admin` when there is none of that name yet. */
+  readonly adminToken: Option.Option<Redacted.Redacted>
+  /** Made known as the token `enrolment` when there is none of that name yet. */
+  readonly enrolmentToken: Option.Option<Redacted.Redacted>
+  readonly timings: Timings.Shape
+}
+
+const loopback = "127.0.0.1"
+export const defaultPort = 7117
+
+const port = (name: string, fallback: number) =>
+  Config.schema(
+    Schema.FiniteFromString.check(
+      Schema.isInt(),
+      Schema.isBetween({ minimum: 0, maximum: 65_535 }, { expected: "a port from 0 to 65535" })
+    ),
+    name
+  ).pipe(Config.withDefault(fallback))
+
+const millis = (name: string, fallback: number) =>
+  Config.schema(Millis.between(100, 86_400_000), name).pipe(Config.withDefault(fallback))
+
+export const config: Config.Config<ServerConfig> = Config.all({
+  database: Database.config,
+  host: Config.String("MUSTER_HOST").pipe(Config.withDefault(loopback)),
+  port: port("MUSTER_PORT", defaultPort),
+  clusterHost: Config.String("MUSTER_CLUSTER_HOST").pipe(Config.withDefault(loopback)),
+  clusterPort: port("MUSTER_CLUSTER_PORT", 0),
+  adminToken: Config.option(Config.Redacted("MUSTER_ADMIN_TOKEN")),
+  enrolmentToken: Config.option(Config.Redacted("MUSTER_ENROLMENT_TOKEN")),
+  timings: Config.all({
+    heartbeatInterval: millis("MUSTER_HEARTBEAT_INTERVAL", Timings.defaults.heartbeatInterval),
+    silentAfter: millis("MUSTER_MANAGER_SILENT_AFTER", Timings.defaults.silentAfter),
+    lostAfter: millis("MUSTER_MANAGER_LOST_AFTER", Timings.defaults.lostAfter),
+    disconnectGrace: millis("MUSTER_MANAGER_DISCONNECT_GRACE", Timings.defaults.disconnectGrace),
+    takeoverGrace: millis("MUSTER_MANAGER_TAKEOVER_GRACE", Timings.defaults.takeoverGrace),
+    linger: millis("MUSTER_SUITE_LINGER", Timings.defaults.linger)
+  })
+})
+
+/** A configuration for tests and for programs that bring their own: everything but the database has a default. */
+export const make = (
+  settings: { readonly url: Redacted.Redacted } & Partial<Omit<ServerConfig, "database">>
+): ServerConfig => ({
+  database: { ...Database.defaults, url: settings.url },
+  host: loopback,
+  port: 0,
+  clusterHost: loopback,
+  clusterPort: 0,
+  adminToken: Option.none(),
+  enrolmentToken: Option.none(),
+  timings: Timings.defaults,
+  ...settings
+})
+

@@ -3,7 +3,8 @@
  */
 import { Result } from "effect"
 import type { Decider } from "../Decider.ts"
-import type { AttemptResult, EndedAttempt } from "../Task/Attempt.ts"
+import { TaskState, maxAttempts } from "../Task/Attempt.ts"
+import type { AttemptResult, EndedAttempt, Next } from "../Task/Attempt.ts"
 import { resolveRetry } from "../Task/Spec.ts"
 import type { RetryPolicy } from "../Task/Spec.ts"
 import type * as Commands from "./Commands.ts"
@@ -17,7 +18,6 @@ import { fromIndexes } from "./RangeList.ts"
 import * as State from "./State.ts"
 import type { Existing, SuiteState } from "./State.ts"
 import { Flag, Phase } from "./TaskTable.ts"
-import { TaskState } from "../Task/Attempt.ts"
 
 /** A suite with work but no submission for this long is closed (MIT-041). Milliseconds. */
 export const idleCloseAfter = 180_000
@@ -139,78 +139,99 @@ const lease = (state: Existing, command: Commands.LeaseTasks): ReadonlyArray<Sui
 }
 
 /** Whether a newer session of the same manager holds tasks: then this one is an old process that woke up. */
-const isSuperseded = (state: Existing, command: Pick<Commands.LeaseTasks, "manager" | "epoch">): boolean =>
-  state.holders.some((holder) => holder.manager === command.manager && holder.epoch > command.epoch && holder.tasks > 0)
+const isSuperseded = (state: Existing, { epoch, manager }: Commands.LeaseTasks): boolean =>
+  state.holders.of(manager).some(([, holder]) => holder.epoch > epoch)
 
 /** What a reported result is to the suite. */
 type Standing = "accepted" | "repeated" | "late"
 
-const standing = (state: Existing, place: number, result: AttemptResult): Standing => {
-  const { tasks } = state
-  const { index, attempt } = result
+const standing = (state: Existing, { epoch, manager }: Commands.ReportTasks, result: AttemptResult): Standing => {
+  const { outstanding, tasks } = state
+  const { attempt, index, outcome } = result
   if (!tasks.has(index)) return "late"
   const phase = tasks.phaseOf(index)
-  const isHeld = phase === Phase.assigned || phase === Phase.running
-  const endedAttempts = tasks.attemptsOf(index)
-  if (isHeld && tasks.holder[index] === place && attempt === endedAttempts + 1) return "accepted"
-  if (attempt <= endedAttempts && !(attempt === endedAttempts && tasks.hasFlag(index, Flag.lost))) return "repeated"
-  // A result of an attempt that was given up for lost counts as long as nobody else has begun again.
-  return phase === Phase.queued && attempt >= endedAttempts && attempt <= endedAttempts + 1 ? "accepted" : "late"
+  const next = tasks.attemptsOf(index) + 1
+  if (attempt === next && (phase === Phase.assigned || phase === Phase.running)) {
+    const holder = state.holders.at(tasks.holder[index] ?? -1)
+    // A manager that was started again hands in what its earlier sessions have finished.
+    if (holder?.manager === manager && holder.epoch <= epoch) return "accepted"
+  }
+  if (outstanding.has(manager, index, attempt)) {
+    if (outcome === "lost" && attempt < next) return "repeated"
+    // It counts as long as nobody else has begun again.
+    return phase === Phase.queued ? "accepted" : "late"
+  }
+  return attempt < next ? "repeated" : "late"
 }
 
 const report = (state: Existing, command: Commands.ReportTasks): ReadonlyArray<SuiteEvent> => {
   const { manager, epoch, now } = command
-  const place = State.holderPlace(state, manager, epoch, false)
+  const place = state.holders.place(manager, epoch)
   const events: Array<SuiteEvent> = []
-  const seen = new Set<number>()
-  const accepted: Array<EndedAttempt> = []
+  const accepted = new Map<number, EndedAttempt>()
   const late: Array<AttemptResult> = []
   for (const result of command.ended) {
-    // Twice in one report is a repetition of the first.
-    if (seen.has(result.index)) continue
-    seen.add(result.index)
-    const is = standing(state, place, result)
-    if (is === "accepted") accepted.push(judge(state, result, now, command.random))
-    else if (is === "late") late.push(result)
+    const { attempt, index } = result
+    const is = standing(state, command, result)
+    const before = accepted.get(index)
+    // Twice in one report is a repetition of the first; another attempt of the same task comes too late.
+    if (is === "accepted" && before === undefined) accepted.set(index, judge(state, result, now, command.random))
+    else if (is === "late" || (is === "accepted" && before?.attempt !== attempt)) late.push(result)
   }
   const isHeldAs = (index: number, attempt: number) =>
     state.tasks.has(index) &&
     state.tasks.phaseOf(index) === Phase.assigned &&
     state.tasks.holder[index] === place &&
     attempt === state.tasks.attemptsOf(index) + 1 &&
-    !seen.has(index)
-  const started = command.started.filter(([index, attempt]) => isHeldAs(index, attempt))
+    !accepted.has(index)
+  const started = firstOfEach(command.started.filter(([index, attempt]) => isHeldAs(index, attempt)))
   const beginning = new Set(started.map(([index]) => index))
   const returned = command.returned
     .filter(([index, attempt]) => isHeldAs(index, attempt) && !beginning.has(index))
     .map(([index]) => index)
+  const attempts = [...accepted.values()]
   if (started.length > 0) events.push({ _tag: "TasksStarted", manager, epoch, tasks: started, at: now })
-  if (accepted.length > 0) events.push({ _tag: "AttemptsEnded", manager, epoch, attempts: accepted, at: now })
+  if (attempts.length > 0) events.push({ _tag: "AttemptsEnded", manager, epoch, attempts, at: now })
   if (returned.length > 0) events.push(...giveBack(state, { manager, epoch }, returned, "returned", now))
   if (late.length > 0) events.push({ _tag: "LateResultsRecorded", manager, epoch, attempts: late, at: now })
   return events
 }
 
+/** An event speaks of a task once. */
+const firstOfEach = (tasks: Commands.ReportTasks["started"]): Commands.ReportTasks["started"] => {
+  const seen = new Set<number>()
+  return tasks.filter(([index]) => seen.size < seen.add(index).size)
+}
+
 /** Decides what becomes of a task after an attempt. */
 const judge = (state: Existing, result: AttemptResult, now: number, random: number): EndedAttempt => {
-  const { index, outcome } = result
-  if (outcome === "succeeded") return { ...result, next: "succeeded" }
-  if (outcome === "cancelled" || state.tasks.hasFlag(index, Flag.cancelRequested))
-    return { ...result, next: "cancelled" }
-  if (outcome === "crashed" || outcome === "lost") {
-    const crashes = (state.tasks.crashes[index] ?? 0) + 1
-    return { ...result, next: crashes < crashLimit ? "retry" : "failed" }
+  const { attempt, index, outcome } = result
+  const { tasks } = state
+  const ends = (next: Next): EndedAttempt => ({ ...result, next })
+  if (outcome === "succeeded") return ends("succeeded")
+  if (tasks.hasFlag(index, Flag.cancelRequested)) return ends("cancelled")
+  if (attempt >= maxAttempts) return ends("failed")
+  // Nobody asked the suite for the end of a task that is reported as cancelled here, so it is not the task's fault.
+  if (outcome === "crashed" || outcome === "lost" || outcome === "cancelled") {
+    // A result after all takes back the loss that was counted for the same attempt.
+    const before = (tasks.crashes[index] ?? 0) - (attempt <= tasks.attemptsOf(index) ? 1 : 0)
+    return ends(before + 1 < crashLimit ? "retry" : "failed")
   }
-  const failures = state.tasks.failures[index] ?? 0
-  const policy = state.profiles[state.tasks.profile[index] ?? 0]?.retry ?? resolveRetry()
-  if (failures >= policy.limit || state.state === "cancelled") return { ...result, next: "failed" }
+  const failures = tasks.failures[index] ?? 0
+  const policy = state.profiles[tasks.profile[index] ?? 0]?.retry ?? resolveRetry()
+  if (failures >= policy.limit || state.state === "cancelled") return ends("failed")
   return { ...result, next: "retry", retryAt: now + backoff(policy, failures, spread(random, index)) }
 }
 
-/** Wait before retry number `failures + 1`: exponential up to a limit, plus or minus the jitter. Milliseconds. */
+/**
+ * Wait before retry number `failures + 1`: exponential, plus or minus the jitter, and never longer than the limit.
+ * Milliseconds.
+ */
 const backoff = (policy: Required<RetryPolicy>, failures: number, random: number): number => {
   const wait = Math.min(policy.backoff * policy.factor ** failures, policy.maxBackoff)
-  return Math.round(wait * (1 + policy.jitter * (2 * random - 1)))
+  const shortest = wait * (1 - policy.jitter)
+  const longest = Math.min(wait * (1 + policy.jitter), policy.maxBackoff)
+  return Math.round(shortest + (longest - shortest) * random)
 }
 
 /** One random number for many tasks: the golden ratio spreads neighbours far apart. */
@@ -234,20 +255,13 @@ const giveBack = (
 
 const reclaim = (state: Existing, command: Commands.ReclaimLeases): ReadonlyArray<SuiteEvent> => {
   const events: Array<SuiteEvent> = []
-  for (const [place, holder] of state.holders.entries()) {
-    if (holder.manager !== command.manager || holder.epoch > command.epoch || holder.tasks === 0) continue
-    const { manager, epoch } = holder
-    const heldIn = (phase: Phase) =>
-      State.indexesIn(state, phase).filter((index) => state.tasks.holder[index] === place)
-    const assigned = heldIn(Phase.assigned)
-    const attempts = heldIn(Phase.running).map((index) =>
-      judge(
-        state,
-        { index, attempt: state.tasks.attemptsOf(index) + 1, outcome: "lost", finishedAt: command.now },
-        command.now,
-        0
-      )
-    )
+  for (const [place, { epoch, manager }] of state.holders.of(command.manager)) {
+    if (epoch > command.epoch) continue
+    const { assigned, running } = State.heldAt(state, place)
+    const attempts = running.map((index) => {
+      const attempt = state.tasks.attemptsOf(index) + 1
+      return judge(state, { index, attempt, outcome: "lost", finishedAt: command.now }, command.now, 0)
+    })
     if (attempts.length > 0) events.push({ _tag: "AttemptsEnded", manager, epoch, attempts, at: command.now })
     if (assigned.length > 0) {
       events.push(...giveBack(state, { manager, epoch }, assigned, "manager_lost", command.now))
@@ -313,6 +327,9 @@ const retry = (state: Existing, command: Commands.RetryTasks): Decision => {
     const phase = state.tasks.phaseOf(index)
     if (phase !== Phase.failed && phase !== Phase.cancelled) {
       return Result.fail(conflict(state, index, "it has failed or is cancelled"))
+    }
+    if (state.tasks.attemptsOf(index) >= maxAttempts) {
+      return Result.fail(conflict(state, index, `it has had fewer than ${maxAttempts} attempts`))
     }
   }
   if (indexes.length === 0) return Result.succeed(nothing)

@@ -1,8 +1,10 @@
 /**
  * How each event changes a suite. Total and silent: what cannot happen changes nothing.
  */
-import type { EndedAttempt } from "../Task/Attempt.ts"
+import { maxAttempts } from "../Task/Attempt.ts"
+import type { EndedAttempt, Outcome } from "../Task/Attempt.ts"
 import { resolveRetry } from "../Task/Spec.ts"
+import type { RetryPolicy } from "../Task/Spec.ts"
 import type { Epoch, ManagerId } from "../Manager/Id.ts"
 import type { LeaseRange, Range, SuiteEvent } from "./Events.ts"
 import * as State from "./State.ts"
@@ -21,28 +23,38 @@ export const evolve = (state: SuiteState, event: SuiteEvent): SuiteState => {
 const apply = (state: Existing, event: SuiteEvent): void => {
   switch (event._tag) {
     case "SuiteCreated":
-    case "LateResultsRecorded":
       return
     case "TasksSubmitted":
       return submitted(state, event.firstIndex, event.tasks, event.at)
     case "TasksLeased":
+      State.enqueueDue(state, event.at)
       return leased(state, event.manager, event.epoch, event.leases)
     case "TasksStarted":
       for (const [index] of event.tasks) move(state, index, Phase.assigned, Phase.running)
       return
     case "AttemptsEnded":
-      for (const attempt of event.attempts) ended(state, attempt)
+      for (const attempt of event.attempts) ended(state, event.manager, attempt)
       return
     case "LeasesReturned":
-      return forEachIn(state, event.ranges, (index) => returned(state, index))
+      return forEachIn(state, event.ranges, (index) => {
+        if (state.tasks.phaseOf(index) !== Phase.assigned) return
+        if (event.reason === "manager_lost") {
+          state.outstanding.add(event.manager, index, state.tasks.attemptsOf(index) + 1)
+        }
+        leave(state, index)
+        setPhase(state, index, Phase.queued)
+        State.enqueue(state, index)
+      })
+    case "LateResultsRecorded":
+      for (const { attempt, index } of event.attempts) state.outstanding.delete(event.manager, index, attempt)
+      return
     case "TasksCancelled":
-      forEachIn(state, event.ranges, (index) => {
+      return forEachIn(state, event.ranges, (index) => {
         if (state.tasks.phaseOf(index) !== Phase.queued) return
-        undelay(state, index)
+        leave(state, index)
         state.tasks.setFlag(index, Flag.cancelRequested, false)
         setPhase(state, index, Phase.cancelled)
       })
-      return State.trimQueues(state)
     case "TaskCancellationRequested":
       return forEachIn(state, event.ranges, (index) => {
         if (isHeld(state, index)) state.tasks.setFlag(index, Flag.cancelRequested, true)
@@ -89,14 +101,12 @@ const submitted = (
   state.batches.firstIndex.push(firstIndex)
   state.batches.version.push(state.version + 1)
   state.lastSubmittedAt = at
-  let runStart = firstIndex
-  let runProfile = -1
-  let lastRetry: unknown
+  let lastRetry: RetryPolicy | undefined
   let lastPriority: number | undefined
   let profile = -1
   for (const task of tasks) {
     // Neighbours mostly agree, so the profile is looked up only where one differs from the task before it.
-    if (profile < 0 || task.retry !== lastRetry || task.priority !== lastPriority) {
+    if (profile < 0 || task.priority !== lastPriority || !isSameRetry(task.retry, lastRetry)) {
       lastRetry = task.retry
       lastPriority = task.priority
       profile = State.internProfile(state, {
@@ -104,80 +114,71 @@ const submitted = (
         retry: resolveRetry(task.retry ?? state.spec.defaults?.retry)
       })
     }
-    const index = state.tasks.add(profile)
-    if (profile !== runProfile) {
-      if (runProfile >= 0) State.enqueue(state, runProfile, runStart, index - 1)
-      runStart = index
-      runProfile = profile
-    }
+    state.tasks.add(profile)
   }
-  if (runProfile >= 0) State.enqueue(state, runProfile, runStart, state.tasks.size - 1)
   state.counts[Phase.queued] = (state.counts[Phase.queued] ?? 0) + tasks.length
+  State.enqueueAll(state, firstIndex, state.tasks.size - 1)
 }
+
+const isSameRetry = (a: RetryPolicy | undefined, b: RetryPolicy | undefined): boolean =>
+  a === b ||
+  (a !== undefined &&
+    b !== undefined &&
+    a.limit === b.limit &&
+    a.backoff === b.backoff &&
+    a.factor === b.factor &&
+    a.maxBackoff === b.maxBackoff &&
+    a.jitter === b.jitter)
 
 const leased = (state: Existing, manager: ManagerId, epoch: Epoch, leases: ReadonlyArray<LeaseRange>): void => {
-  const place = State.holderPlace(state, manager, epoch, true)
-  const holder = state.holders[place]
-  for (const [first, last] of leases) {
-    for (let index = first; index <= last; index++) {
-      if (!state.tasks.has(index) || state.tasks.phaseOf(index) !== Phase.queued) continue
-      undelay(state, index)
+  const gained: Array<number> = []
+  for (const lease of leases) {
+    const [, , attempt] = lease
+    forEachIn(state, [lease], (index) => {
+      if (state.tasks.phaseOf(index) !== Phase.queued) return
+      leave(state, index)
       setPhase(state, index, Phase.assigned)
-      state.tasks.holder[index] = place
-      if (holder !== undefined) holder.tasks++
-    }
+      gained.push(index)
+      // The manager has the task again under the number that it had when it was lost: the result will be this one's.
+      state.outstanding.delete(manager, index, attempt)
+    })
   }
-  State.trimQueues(state)
+  if (gained.length === 0) return
+  const place = state.holders.gain(manager, epoch, gained.length)
+  for (const index of gained) state.tasks.holder[index] = place
 }
 
-const ended = (state: Existing, attempt: EndedAttempt): void => {
-  const { index } = attempt
+const ended = (state: Existing, manager: ManagerId, attempt: EndedAttempt): void => {
+  const { index, next, outcome } = attempt
   const { tasks } = state
-  if (!tasks.has(index)) return
-  const phase = tasks.phaseOf(index)
-  if (phase > Phase.running) return
-  release(state, index)
-  undelay(state, index)
-  tasks.attempts[index] = Math.max(tasks.attemptsOf(index), attempt.attempt)
-  tasks.setFlag(index, Flag.lost, attempt.outcome === "lost")
+  if (!tasks.has(index) || tasks.phaseOf(index) > Phase.running) return
+  // A result after all: the attempt was counted as lost.
+  if (attempt.attempt <= tasks.attemptsOf(index)) tasks.count("crashes", index, -1)
+  state.outstanding.delete(manager, index, attempt.attempt)
+  leave(state, index)
+  tasks.attempts[index] = Math.min(Math.max(tasks.attemptsOf(index), attempt.attempt), maxAttempts)
   tasks.setFlag(index, Flag.cancelRequested, false)
-  if (attempt.outcome === "lost" || attempt.outcome === "crashed") {
-    tasks.crashes[index] = Math.min((tasks.crashes[index] ?? 0) + 1, 255)
-  } else if (attempt.next === "retry" || attempt.next === "failed") {
-    tasks.failures[index] = (tasks.failures[index] ?? 0) + 1
+  if (outcome === "lost") state.outstanding.add(manager, index, attempt.attempt)
+  if (next === "retry" || next === "failed") {
+    tasks.count(countsAsCrash(outcome) ? "crashes" : "failures", index, 1)
   }
-  switch (attempt.next) {
-    case "succeeded":
-      return setPhase(state, index, Phase.succeeded)
-    case "failed":
-      return setPhase(state, index, Phase.failed)
-    case "cancelled":
-      return setPhase(state, index, Phase.cancelled)
-    case "retry":
-      setPhase(state, index, Phase.queued)
-      if (attempt.retryAt !== undefined) {
-        state.retryAt.set(index, attempt.retryAt)
-        tasks.setFlag(index, Flag.delayed, true)
-      }
-      return State.enqueue(state, tasks.profile[index] ?? 0, index, index)
-  }
+  if (next !== "retry") return setPhase(state, index, Phase[next])
+  setPhase(state, index, Phase.queued)
+  if (attempt.retryAt === undefined) State.enqueue(state, index)
+  else State.delay(state, index, attempt.retryAt)
 }
 
-const returned = (state: Existing, index: number): void => {
-  if (state.tasks.phaseOf(index) !== Phase.assigned) return
-  release(state, index)
-  setPhase(state, index, Phase.queued)
-  State.enqueue(state, state.tasks.profile[index] ?? 0, index, index)
-}
+/** Whether an attempt that is not the task's last, or failed it, counts against the crash limit. */
+const countsAsCrash = (outcome: Outcome): boolean =>
+  outcome === "lost" || outcome === "crashed" || outcome === "cancelled"
 
 const requeued = (state: Existing, index: number): void => {
   const phase = state.tasks.phaseOf(index)
   if (phase !== Phase.failed && phase !== Phase.cancelled) return
   state.tasks.failures[index] = 0
   state.tasks.crashes[index] = 0
-  state.tasks.setFlag(index, Flag.lost, false)
   setPhase(state, index, Phase.queued)
-  State.enqueue(state, state.tasks.profile[index] ?? 0, index, index)
+  State.enqueue(state, index)
 }
 
 const isHeld = (state: Existing, index: number): boolean => {
@@ -196,19 +197,17 @@ const setPhase = (state: Existing, index: number, phase: Phase): void => {
   state.tasks.phase[index] = phase
 }
 
-const release = (state: Existing, index: number): void => {
-  if (!isHeld(state, index)) return
-  const holder = state.holders[state.tasks.holder[index] ?? -1]
-  if (holder !== undefined) holder.tasks--
+/** Takes a task from where it waits or from whoever has it, before its phase changes. */
+const leave = (state: Existing, index: number): void => {
+  if (state.tasks.phaseOf(index) === Phase.queued) State.dequeue(state, index)
+  else if (isHeld(state, index)) state.holders.lose(state.tasks.holder[index] ?? -1)
 }
 
-const undelay = (state: Existing, index: number): void => {
-  if (!state.tasks.hasFlag(index, Flag.delayed)) return
-  state.tasks.setFlag(index, Flag.delayed, false)
-  state.retryAt.delete(index)
-}
-
-const forEachIn = (state: Existing, ranges: ReadonlyArray<Range>, visit: (index: number) => void): void => {
+const forEachIn = (
+  state: Existing,
+  ranges: ReadonlyArray<Range | LeaseRange>,
+  visit: (index: number) => void
+): void => {
   for (const [first, last] of ranges) {
     for (let index = Math.max(first, 0); index <= last && index < state.tasks.size; index++) visit(index)
   }

@@ -3,21 +3,26 @@
  * suite takes next to no memory, whatever its length.
  */
 export class RangeList {
-  private from: Array<number> = []
-  private to: Array<number> = []
+  private readonly from: Array<number> = []
+  private readonly to: Array<number> = []
   /** Ranges before this one are used up; they are cut off now and then, since cutting one by one would be slow. */
   private head = 0
 
+  get isEmpty(): boolean {
+    return this.head === this.from.length
+  }
+
+  has(index: number): boolean {
+    const place = this.firstEndingAtOrAfter(index)
+    return (this.from[place] ?? Infinity) <= index
+  }
+
   /** Adds `first` to `last`, both included. What is there already stays. */
   add(first: number, last: number): void {
+    if (first > last) return
     const { from, to } = this
     const end = from.length
-    if (end === this.head) {
-      from.push(first)
-      to.push(last)
-      return
-    }
-    if (first > (to[end - 1] ?? -1) + 1) {
+    if (this.isEmpty || first > (to[end - 1] ?? -1) + 1) {
       from.push(first)
       to.push(last)
       return
@@ -35,37 +40,63 @@ export class RangeList {
     to.splice(start, stop - start, high)
   }
 
-  /** Forgets indexes at the front as long as `gone` says that they are of no more use. */
-  trim(gone: (index: number) => boolean): void {
+  /** Takes an index out. What is not there stays away. */
+  delete(index: number): void {
     const { from, to } = this
-    while (this.head < from.length) {
-      let index = from[this.head] ?? 0
-      const last = to[this.head] ?? -1
-      while (index <= last && gone(index)) index++
-      if (index <= last) {
-        from[this.head] = index
-        break
-      }
-      this.head++
+    const place = this.firstEndingAtOrAfter(index)
+    const first = from[place]
+    const last = to[place]
+    if (first === undefined || last === undefined || first > index) return
+    if (first === last) {
+      this.drop(place)
+    } else if (first === index) {
+      from[place] = index + 1
+    } else if (last === index) {
+      to[place] = index - 1
+    } else {
+      from.splice(place + 1, 0, index + 1)
+      to.splice(place, 0, index - 1)
     }
-    if (this.head > 1024 || this.head === from.length) {
+  }
+
+  /** Calls `visit` for each index in rising order until it answers false; says whether it got to the end. */
+  forEach(visit: (index: number) => boolean): boolean {
+    for (let place = this.head; place < this.from.length; place++) {
+      const last = this.to[place] ?? -1
+      for (let index = this.from[place] ?? 0; index <= last; index++) if (!visit(index)) return false
+    }
+    return true
+  }
+
+  /** Each range as first and last index, both included. */
+  ranges(): Array<[number, number]> {
+    const found: Array<[number, number]> = []
+    for (let place = this.head; place < this.from.length; place++) {
+      found.push([this.from[place] ?? 0, this.to[place] ?? -1])
+    }
+    return found
+  }
+
+  private drop(place: number): void {
+    const { from, to } = this
+    if (place > this.head) {
+      from.splice(place, 1)
+      to.splice(place, 1)
+      return
+    }
+    this.head++
+    if (this.isEmpty || (this.head > 1024 && this.head * 2 > from.length)) {
       from.splice(0, this.head)
       to.splice(0, this.head)
       this.head = 0
     }
   }
 
-  /** Calls `visit` for each index in rising order until it answers false. */
-  forEach(visit: (index: number) => boolean): void {
-    for (let k = this.head; k < this.from.length; k++) {
-      const last = this.to[k] ?? -1
-      for (let index = this.from[k] ?? 0; index <= last; index++) if (!visit(index)) return
-    }
-  }
-
   private firstEndingAtOrAfter(index: number): number {
     let low = this.head
     let high = this.to.length
+    // Most of what is looked for stands in front: tasks leave the queue from there.
+    if (low < high && index <= (this.to[low] ?? -1)) return low
     while (low < high) {
       const middle = (low + high) >>> 1
       if ((this.to[middle] ?? 0) < index) low = middle + 1

@@ -1,23 +1,18 @@
 /**
  * What a suite has to remember in order to decide.
  */
-import type { Epoch, ManagerId } from "../Manager/Id.ts"
 import type { RetryPolicy } from "../Task/Spec.ts"
+import { Delays } from "./Delays.ts"
+import { Holders } from "./Holders.ts"
 import type { SuiteId } from "./Id.ts"
-import { RangeList } from "./RangeList.ts"
+import { Outstanding } from "./Outstanding.ts"
 import type { SuiteSpec, TaskCounts } from "./Spec.ts"
+import { TaskQueue } from "./TaskQueue.ts"
 import { Flag, Phase, TaskTable } from "./TaskTable.ts"
 
 /** Nothing has happened on this stream. */
 export interface Missing {
   readonly _tag: "Missing"
-}
-
-/** A session that holds tasks, and how many. */
-export interface Holder {
-  manager: ManagerId
-  epoch: Epoch
-  tasks: number
 }
 
 /** What many tasks have in common: their place in the queue and how they are retried. */
@@ -41,13 +36,13 @@ export interface Existing {
   readonly tasks: TaskTable
   /** Number of tasks in each phase, by the phase's number. */
   readonly counts: Array<number>
-  /** Queued tasks by priority. May also name tasks that have left the queue since; they are passed over. */
-  readonly queues: Map<number, RangeList>
-  /** The priorities that have a queue, highest first. */
-  priorities: Array<number>
-  /** When delayed tasks may run again. */
-  readonly retryAt: Map<number, number>
-  readonly holders: Array<Holder>
+  /** Queued tasks that may be leased at once. */
+  readonly queue: TaskQueue
+  /** Queued tasks that wait for their next attempt. They go over to the queue with the first lease after their time. */
+  readonly delays: Delays
+  readonly holders: Holders
+  /** Attempts of lost managers whose results may still come. */
+  readonly outstanding: Outstanding
   readonly profiles: Array<Profile>
   readonly profileOf: Map<string, number>
   /** Where the specs of tasks stand: first index of each submission and the version of its event, both rising. */
@@ -72,10 +67,10 @@ export const make = (id: SuiteId, spec: SuiteSpec, createdAt: number): Existing 
   completedAt: undefined,
   tasks: new TaskTable(),
   counts: [0, 0, 0, 0, 0, 0],
-  queues: new Map(),
-  priorities: [],
-  retryAt: new Map(),
-  holders: [],
+  queue: new TaskQueue(),
+  delays: new Delays(),
+  holders: new Holders(),
+  outstanding: new Outstanding(),
   profiles: [],
   profileOf: new Map(),
   batches: { firstIndex: [], version: [] },
@@ -101,7 +96,8 @@ export const taskCounts = (state: Existing): TaskCounts => ({
 
 /** The place of a profile in the suite's list; equal ones share a place. */
 export const internProfile = (state: Existing, profile: Profile): number => {
-  const key = JSON.stringify(profile)
+  const { limit, backoff, factor, maxBackoff, jitter } = profile.retry
+  const key = `${profile.priority} ${limit} ${backoff} ${factor} ${maxBackoff} ${jitter}`
   const known = state.profileOf.get(key)
   if (known !== undefined) return known
   state.profiles.push(profile)
@@ -109,65 +105,71 @@ export const internProfile = (state: Existing, profile: Profile): number => {
   return state.profiles.length - 1
 }
 
-/** The place of a session in the list of holders, added when `add` says so. Places without tasks are used again. */
-export const holderPlace = (state: Existing, manager: ManagerId, epoch: Epoch, add: boolean): number => {
-  let free = -1
-  for (let place = 0; place < state.holders.length; place++) {
-    const holder = state.holders[place]
-    if (holder === undefined) continue
-    if (holder.manager === manager && holder.epoch === epoch) return place
-    if (holder.tasks === 0 && free < 0) free = place
-  }
-  if (!add) return -1
-  if (free < 0) {
-    state.holders.push({ manager, epoch, tasks: 0 })
-    return state.holders.length - 1
-  }
-  state.holders[free] = { manager, epoch, tasks: 0 }
-  return free
+const priorityOf = (state: Existing, index: number): number =>
+  state.profiles[state.tasks.profile[index] ?? 0]?.priority ?? 0
+
+/** Puts a queued task into the queue. */
+export const enqueue = (state: Existing, index: number): void => {
+  state.queue.add(priorityOf(state, index), index, index)
 }
 
-/** Puts tasks into the queue of their priority. */
-export const enqueue = (state: Existing, profile: number, first: number, last: number): void => {
-  const priority = state.profiles[profile]?.priority ?? 0
-  let queue = state.queues.get(priority)
-  if (queue === undefined) {
-    queue = new RangeList()
-    state.queues.set(priority, queue)
-    state.priorities = [...state.queues.keys()].toSorted((a, b) => b - a)
+/** Puts those of a range of tasks into the queue that are queued and not delayed. */
+export const enqueueAll = (state: Existing, first: number, last: number): void => {
+  const { flags, phase, profile } = state.tasks
+  for (let start = first; start <= last;) {
+    if (phase[start] !== Phase.queued || ((flags[start] ?? 0) & Flag.delayed) !== 0) {
+      start++
+      continue
+    }
+    let end = start
+    while (
+      end < last &&
+      profile[end + 1] === profile[start] &&
+      phase[end + 1] === Phase.queued &&
+      ((flags[end + 1] ?? 0) & Flag.delayed) === 0
+    )
+      end++
+    state.queue.add(priorityOf(state, start), start, end)
+    start = end + 1
   }
-  queue.add(first, last)
 }
 
-/** Whether a task may be leased at `now`. */
-export const isReady = (state: Existing, index: number, now: number): boolean =>
-  state.tasks.phaseOf(index) === Phase.queued &&
-  (!state.tasks.hasFlag(index, Flag.delayed) || (state.retryAt.get(index) ?? 0) <= now)
+/** Takes a task out of where it waits. */
+export const dequeue = (state: Existing, index: number): void => {
+  if (state.tasks.hasFlag(index, Flag.delayed)) {
+    state.tasks.setFlag(index, Flag.delayed, false)
+    state.delays.delete(index)
+  } else {
+    state.queue.delete(priorityOf(state, index), index)
+  }
+}
+
+/** Lets a queued task wait until `time`. */
+export const delay = (state: Existing, index: number, time: number): void => {
+  state.tasks.setFlag(index, Flag.delayed, true)
+  state.delays.set(index, time)
+}
+
+/** Puts delayed tasks whose time has come into the queue. */
+export const enqueueDue = (state: Existing, now: number): void => {
+  for (const index of state.delays.take(now)) {
+    state.tasks.setFlag(index, Flag.delayed, false)
+    enqueue(state, index)
+  }
+}
 
 /** Up to `max` tasks that may be leased now: by priority, then by age. */
 export const nextReady = (state: Existing, max: number, now: number): Array<number> => {
-  const found: Array<number> = []
-  for (const priority of state.priorities) {
-    if (found.length >= max) break
-    state.queues.get(priority)?.forEach((index) => {
-      if (isReady(state, index, now)) found.push(index)
-      return found.length < max
-    })
-  }
-  return found
-}
-
-/** Forgets what has left the queue at the front of each queue. */
-export const trimQueues = (state: Existing): void => {
-  for (const queue of state.queues.values()) queue.trim((index) => state.tasks.phaseOf(index) !== Phase.queued)
+  const found = state.queue.first(max)
+  const due = state.delays.due(now)
+  if (due.size === 0) return found
+  return [...found, ...due]
+    .toSorted((a, b) => priorityOf(state, b) - priorityOf(state, a) || a - b)
+    .slice(0, Math.max(max, 0))
 }
 
 /** When the first delayed task may run again, if one waits. */
-export const nextRetryAt = (state: Existing): number | undefined => {
-  let first: number | undefined
-  for (const time of state.retryAt.values()) if (first === undefined || time < first) first = time
-  return first
-}
+export const nextRetryAt = (state: Existing): number | undefined => state.delays.first()
 
 /** Indexes of all tasks in a phase, oldest first. */
 export const indexesIn = (state: Existing, phase: Phase): Array<number> => {
@@ -175,6 +177,24 @@ export const indexesIn = (state: Existing, phase: Phase): Array<number> => {
   if (count(state, phase) === 0) return found
   const phases = state.tasks.phase
   for (let index = 0; index < state.tasks.size; index++) if (phases[index] === phase) found.push(index)
+  return found
+}
+
+/** Tasks that the session at this place holds, by phase, oldest first. */
+export const heldAt = (
+  state: Existing,
+  place: number
+): { readonly assigned: ReadonlyArray<number>; readonly running: ReadonlyArray<number> } => {
+  const found = { assigned: new Array<number>(), running: new Array<number>() }
+  const { holder, phase } = state.tasks
+  let rest = state.holders.at(place)?.tasks ?? 0
+  for (let index = 0; rest > 0 && index < state.tasks.size; index++) {
+    if (holder[index] !== place) continue
+    if (phase[index] === Phase.assigned) found.assigned.push(index)
+    else if (phase[index] === Phase.running) found.running.push(index)
+    else continue
+    rest--
+  }
   return found
 }
 
@@ -190,3 +210,7 @@ export const specPlace = (state: Existing, index: number): { readonly version: n
   }
   return { version: version[low] ?? 0, offset: index - (firstIndex[low] ?? 0) }
 }
+
+/** Number of queued tasks that may not run yet. */
+export const delayedUntilAfter = (state: Existing, now: number): number =>
+  state.delays.size - state.delays.due(now).size

@@ -10,10 +10,8 @@ export type Phase = (typeof Phase)[keyof typeof Phase]
 export const Flag = {
   /** Somebody asked to end it while it was leased or running. */
   cancelRequested: 1,
-  /** Its latest ended attempt was declared lost: a result of that attempt may still come. */
-  lost: 2,
-  /** Waits for its next attempt until the time in `SuiteState.retryAt`. */
-  delayed: 4
+  /** Queued, but waits for its next attempt until the time in the suite's `delays`. */
+  delayed: 2
 } as const
 
 /** A column per fact. Rows are added at the end and never removed. */
@@ -23,23 +21,30 @@ export class TaskTable {
   flags: Uint8Array<ArrayBuffer>
   /** Attempts that have ended. */
   attempts: Uint16Array<ArrayBuffer>
-  /** Failed attempts that count against `retry.limit`. */
-  failures: Uint16Array<ArrayBuffer>
-  /** Attempts that were lost or crashed, in a row or not. */
+  /** Failed attempts that count against `retry.limit`, which is at most 100. */
+  failures: Uint8Array<ArrayBuffer>
+  /** Attempts that were lost or crashed, in a row or not; they count against the crash limit. */
   crashes: Uint8Array<ArrayBuffer>
   /** Who has it: a place in the suite's list of holders. Meaningful while assigned or running. */
   holder: Uint16Array<ArrayBuffer>
-  /** Priority and retry policy: a place in the suite's list of profiles. */
-  profile: Uint16Array<ArrayBuffer>
+  /** Priority and retry policy: a place in the suite's list of profiles. As many as tasks: each may have its own. */
+  profile: Uint32Array<ArrayBuffer>
 
   constructor(capacity = 64) {
     this.phase = new Uint8Array(capacity)
     this.flags = new Uint8Array(capacity)
     this.attempts = new Uint16Array(capacity)
-    this.failures = new Uint16Array(capacity)
+    this.failures = new Uint8Array(capacity)
     this.crashes = new Uint8Array(capacity)
     this.holder = new Uint16Array(capacity)
-    this.profile = new Uint16Array(capacity)
+    this.profile = new Uint32Array(capacity)
+  }
+
+  /** A table with so many rows, to be filled. */
+  static ofSize(size: number): TaskTable {
+    const table = new TaskTable(Math.max(size, 64))
+    table.size = size
+    return table
   }
 
   /** Adds a queued task and returns its index. */
@@ -70,6 +75,12 @@ export class TaskTable {
 
   attemptsOf(index: number): number {
     return this.attempts[index] ?? 0
+  }
+
+  /** Raises a count by one, or lowers it. At the ends of what its column holds it stays there. */
+  count(column: "failures" | "crashes", index: number, by: 1 | -1): void {
+    const counts = this[column]
+    counts[index] = Math.min(Math.max((counts[index] ?? 0) + by, 0), 255)
   }
 
   private grow(): void {

@@ -1,0 +1,72 @@
+/**
+ * Lets callers in: the middleware of the RPC groups and of the HTTP interface.
+ */
+import { Effect, Layer, Redacted } from "effect"
+import { Authorization } from "@muster/domain/Api/Authorization"
+import { Unauthorized } from "@muster/domain/Errors"
+import { AdminOnly, CurrentActor, ManagersOnly } from "@muster/domain/Rpc/Authentication"
+import type { Role } from "@muster/domain/Rpc/Authentication"
+import { Tokens } from "./Tokens.ts"
+
+/** Spaces between scheme and token as RFC 9110 allows them; the scheme in any case. */
+const bearer = /^bearer +(\S+) *$/i
+
+const noToken = new Unauthorized({ reason: "a token is needed, as `Authorization: Bearer mst_…`" })
+const adminNeeded = new Unauthorized({ reason: "this needs an admin token; an enrolment token only lets managers in" })
+
+/** The secret in an `authorization` header. */
+export const secretOf = (header: string | undefined): Redacted.Redacted | undefined => {
+  const secret = header === undefined ? undefined : bearer.exec(header)?.[1]
+  return secret === undefined ? undefined : Redacted.make(secret)
+}
+
+const mayDo = (role: Role, required: Role): boolean => role === "admin" || role === required
+
+/** Who sends this header, if they may act in the role. */
+export const authenticate = (tokens: Tokens["Service"], header: string | undefined, required: Role) => {
+  const secret = secretOf(header)
+  return secret === undefined
+    ? Effect.fail(noToken)
+    : Effect.flatMap(tokens.verify(secret), (actor) =>
+        mayDo(actor.role, required) ? Effect.succeed(actor) : Effect.fail(adminNeeded)
+      )
+}
+
+/** For clients' RPCs. */
+export const layerAdminOnly: Layer.Layer<AdminOnly, never, Tokens> = Layer.effect(
+  AdminOnly,
+  Effect.map(Tokens, (tokens) =>
+    AdminOnly.of((effect, { headers }) =>
+      Effect.flatMap(authenticate(tokens, headers["authorization"], "admin"), (actor) =>
+        Effect.provideService(effect, CurrentActor, actor)
+      )
+    )
+  )
+)
+
+/** For managers' RPCs. */
+export const layerManagersOnly: Layer.Layer<ManagersOnly, never, Tokens> = Layer.effect(
+  ManagersOnly,
+  Effect.map(Tokens, (tokens) =>
+    ManagersOnly.of((effect, { headers }) =>
+      Effect.flatMap(authenticate(tokens, headers["authorization"], "enrolment"), (actor) =>
+        Effect.provideService(effect, CurrentActor, actor)
+      )
+    )
+  )
+)
+
+/** For HTTP. */
+export const layerHttp: Layer.Layer<Authorization, never, Tokens> = Layer.effect(
+  Authorization,
+  Effect.map(Tokens, (tokens) =>
+    Authorization.of({
+      bearer: (effect, { credential }) => {
+        const secret = Redacted.value(credential)
+        return Effect.flatMap(authenticate(tokens, secret === "" ? undefined : `Bearer ${secret}`, "admin"), (actor) =>
+          Effect.provideService(effect, CurrentActor, actor)
+        )
+      }
+    })
+  )
+)

@@ -1,0 +1,119 @@
+/**
+ * The log of events for those who want to look at it.
+ */
+import { Context, Effect, Layer, Schema } from "effect"
+import { SqlClient } from "effect/sql/SqlClient"
+import { Unavailable } from "@muster/domain/Errors"
+import type { InvalidInput } from "@muster/domain/Errors"
+import * as PageLimits from "@muster/domain/Page"
+import type { Recorded } from "@muster/domain/Recorded"
+import * as EventStore from "../EventStore.ts"
+import * as Cursor from "./Cursor.ts"
+import * as Query from "./Query.ts"
+
+export interface EventFilter {
+  readonly limit?: number | undefined
+  readonly cursor?: string | undefined
+  readonly stream?: string | undefined
+}
+
+/** Events with the cursor to go on from, whether or not there were any. */
+export interface EventBatch {
+  readonly events: ReadonlyArray<Recorded>
+  readonly cursor: string
+}
+
+export class EventQueries extends Context.Service<
+  EventQueries,
+  {
+    /** One stream by version, or the whole log in order of commit; from the first on. */
+    readonly list: (filter: EventFilter) => Effect.Effect<Query.Page<Recorded>, InvalidInput | Unavailable>
+    /** As `list`, for readers that go on when more is there. */
+    readonly after: (
+      filter: EventFilter & { readonly cursor: string; readonly limit: number }
+    ) => Effect.Effect<EventBatch, InvalidInput | Unavailable>
+    /** The cursor behind all that is committed now. */
+    readonly end: (stream: string | undefined) => Effect.Effect<string, Unavailable>
+  }
+>()("@muster/server/ReadModels/EventQueries") {}
+
+const Version = Schema.Int.check(Schema.isBetween({ minimum: 0, maximum: 2 ** 31 - 1 }))
+const Position = Schema.Int.check(Schema.isGreaterThanOrEqualTo(0))
+const TransactionId = Schema.String.check(Schema.isPattern(/^\d{1,19}$/))
+
+/** Each stream's cursor is its own: that of another one would point anywhere. */
+const streamCursors = (stream: string) => Cursor.make(`events of ${stream}`, Version)
+
+const logCursors = Cursor.make("events", Schema.Tuple([TransactionId, Position]))
+
+const asLogPlace = ([transactionId, position]: readonly [string, number]): EventStore.Cursor => ({
+  transactionId: BigInt(transactionId),
+  position
+})
+
+const fromLogPlace = (cursor: EventStore.Cursor) => logCursors.encode([String(cursor.transactionId), cursor.position])
+
+const unavailable = (error: EventStore.EventStoreError) =>
+  error.retryable ? Effect.fail(new Unavailable({ reason: error.message })) : Effect.die(error)
+
+export const make = Effect.gen(function* () {
+  const sql = yield* SqlClient
+  const store = yield* EventStore.EventStore
+
+  const readStream = Effect.fnUntraced(
+    function* (stream: string, cursor: string | undefined, limit: number) {
+      const cursors = streamCursors(stream)
+      const after = yield* cursors.decode(cursor, 0)
+      const events = yield* store.readStream(stream, { after, limit })
+      return { events, cursor: cursors.encode(events.at(-1)?.version ?? after) }
+    },
+    Effect.catchTag("EventStoreError", unavailable)
+  )
+
+  const readLog = Effect.fnUntraced(
+    function* (cursor: string | undefined, limit: number) {
+      const after = yield* logCursors.decode(cursor, ["0", 0])
+      const page = yield* store.readAll({ after: asLogPlace(after), limit })
+      return { events: page.events, cursor: fromLogPlace(page.cursor) }
+    },
+    Effect.catchTag("EventStoreError", unavailable)
+  )
+
+  const read = (stream: string | undefined, cursor: string | undefined, limit: number) =>
+    stream === undefined ? readLog(cursor, limit) : readStream(stream, cursor, limit)
+
+  const list = Effect.fn("EventQueries.list")(function* (filter: EventFilter) {
+    const limit = filter.limit ?? PageLimits.defaultLimit
+    const { cursor, events } = yield* read(filter.stream, filter.cursor, limit)
+    if (events.length < limit) return { items: events, nextCursor: null }
+    // A full page may be the last one: the next one would be empty, and a reader should not have to find out.
+    const more = yield* read(filter.stream, cursor, 1)
+    return { items: events, nextCursor: more.events.length > 0 ? cursor : null }
+  })
+
+  const after = Effect.fn("EventQueries.after")(
+    (filter: EventFilter & { readonly cursor: string; readonly limit: number }) =>
+      read(filter.stream, filter.cursor, filter.limit)
+  )
+
+  const end = Effect.fn("EventQueries.end")(function* (stream: string | undefined) {
+    if (stream !== undefined) {
+      const version = yield* store.lastVersion(stream).pipe(Effect.catchTag("EventStoreError", unavailable))
+      return streamCursors(stream).encode(version)
+    }
+    // Whatever is visible now comes from transactions before this one, or is still to be given out by `readAll`.
+    const [row] = yield* Query.run<{ readonly xmin: string }>(
+      sql,
+      "select pg_snapshot_xmin(pg_current_snapshot())::text as xmin",
+      []
+    )
+    return logCursors.encode([String(BigInt(row?.xmin ?? "1") - 1n), Number.MAX_SAFE_INTEGER])
+  })
+
+  return EventQueries.of({ list, after, end })
+})
+
+export const layer: Layer.Layer<EventQueries, never, SqlClient | EventStore.EventStore> = Layer.effect(
+  EventQueries,
+  make
+)

@@ -1,0 +1,249 @@
+/**
+ * What is known of tasks.
+ *
+ * There is no index on a task's state, since it would cost every task two or three index changes. Lists with filters
+ * read along the primary key instead: a bounded number of tasks per page, and no more than the suite's counters say there
+ * are. A page may therefore be short, even empty, while there is more.
+ */
+import { Context, Effect, Layer } from "effect"
+import { SqlClient } from "effect/sql/SqlClient"
+import type { InvalidInput, Unavailable } from "@muster/domain/Errors"
+import type { ManagerId } from "@muster/domain/Manager/Id"
+import * as PageLimits from "@muster/domain/Page"
+import { SuiteNotFound, TaskNotFound } from "@muster/domain/Suite/Errors"
+import { parseTaskId, stream, taskId, TaskIndex } from "@muster/domain/Suite/Id"
+import type { SuiteId, TaskId } from "@muster/domain/Suite/Id"
+import type { TaskDetail, TaskView } from "@muster/domain/Suite/View"
+import { TaskState } from "@muster/domain/Task/Attempt"
+import type { TaskSpec } from "@muster/domain/Task/Spec"
+import * as Param from "../Param.ts"
+import * as AttemptRows from "./AttemptRows.ts"
+import * as Cursor from "./Cursor.ts"
+import * as Query from "./Query.ts"
+
+export interface TaskFilter {
+  readonly suiteId: SuiteId
+  readonly limit?: number | undefined
+  readonly cursor?: string | undefined
+  /** Any of these. */
+  readonly states?: ReadonlyArray<TaskState> | undefined
+  /** All of these. */
+  readonly labels?: ReadonlyArray<string> | undefined
+}
+
+/** Where an attempt's output is, and what is known of it without asking the machine. */
+export interface LogPlace {
+  readonly suiteId: SuiteId
+  readonly index: number
+  readonly attempt: number
+  readonly manager: ManagerId | null
+  readonly ended: boolean
+  /** The end of the output. */
+  readonly tail: string
+  /** Bytes in all when that is more than the tail holds. */
+  readonly bytes: number | null
+}
+
+export class TaskQueries extends Context.Service<
+  TaskQueries,
+  {
+    /** By index. */
+    readonly list: (
+      filter: TaskFilter
+    ) => Effect.Effect<Query.Page<TaskView>, SuiteNotFound | InvalidInput | Unavailable>
+    readonly detail: (id: TaskId) => Effect.Effect<TaskDetail, TaskNotFound | Unavailable>
+    /** Nothing when the task has had no attempt, or not this one. */
+    readonly logPlace: (
+      id: TaskId,
+      stream: "stdout" | "stderr",
+      attempt: number | undefined
+    ) => Effect.Effect<LogPlace | undefined, TaskNotFound | Unavailable>
+  }
+>()("@muster/server/ReadModels/TaskQueries") {}
+
+/**
+ * Tasks that a page with a filter looks at before it is answered, full or not: some 150 ms at most, however large the
+ * suite.
+ */
+export const scanLimit = 250_000
+
+const columns = `t.suite_id, t.index, t.state, t.attempt, t.outcome, t.exit_code, t.signal, t.submitted_at, t.started_at,
+  t.finished_at, t.duration, t.manager, t.priority, t.labels, t.retry_at, t.cancel_requested, t.message`
+
+interface TaskRow {
+  readonly suite_id: SuiteId
+  readonly index: number
+  readonly state: number
+  readonly attempt: number
+  readonly outcome: number | null
+  readonly exit_code: number | null
+  readonly signal: string | null
+  readonly submitted_at: Date
+  readonly started_at: Date | null
+  readonly finished_at: Date | null
+  readonly duration: number | null
+  readonly manager: ManagerId | null
+  readonly priority: number
+  readonly labels: ReadonlyArray<string>
+  readonly retry_at: Date | null
+  readonly cancel_requested: boolean
+  readonly message: string | null
+}
+
+const stateOf = (row: { readonly state: number }): TaskState => TaskState.literals[row.state] ?? "queued"
+
+const toView = (row: TaskRow): TaskView => ({
+  id: taskId(row.suite_id, row.index),
+  index: row.index,
+  state: stateOf(row),
+  attempts: row.attempt,
+  outcome: AttemptRows.outcomeOf(row.outcome),
+  exitCode: row.exit_code,
+  signal: row.signal,
+  submittedAt: Query.instant(row.submitted_at),
+  startedAt: Query.instantOrNull(row.started_at),
+  finishedAt: Query.instantOrNull(row.finished_at),
+  duration: row.duration,
+  manager: row.manager,
+  priority: row.priority,
+  labels: row.labels,
+  retryAt: Query.instantOrNull(row.retry_at),
+  cancelRequested: row.cancel_requested,
+  message: row.message
+})
+
+/** Index of the last task of the page before. */
+const cursors = Cursor.make("tasks", TaskIndex)
+
+/**
+ * The suite's number of tasks, and the page's tasks beside it (one row without a task if there are none): both as they
+ * were at one moment. `matching` is how many tasks of the suite are in the wanted states, so that looking for the last
+ * one of them does not go on to the end of the suite; only the first page knows that it has seen none of them yet.
+ */
+const listText = `
+  select s.total, s.matching, ${columns}
+  from (
+    select id, total, case when $2 >= 0 or cardinality($4::smallint[]) = 0 then total else
+      case when 0 = any($4) then queued else 0 end + case when 1 = any($4) then assigned else 0 end +
+      case when 2 = any($4) then running else 0 end + case when 3 = any($4) then succeeded else 0 end +
+      case when 4 = any($4) then failed else 0 end + case when 5 = any($4) then cancelled else 0 end
+    end as matching
+    from suites where id = $1
+  ) s left join lateral (
+    select ${columns} from tasks t
+    where t.suite_id = $1 and t.index > $2 and t.index <= $3
+      and (cardinality($4::smallint[]) = 0 or t.state = any($4))
+      and t.labels @> $5
+    order by t.index limit least($6, s.matching)
+  ) t on true
+  order by t.index`
+
+type ListRow = { readonly total: number; readonly matching: number } & (TaskRow | { readonly index: null })
+
+const detailText = `
+  select ${columns}, ${AttemptRows.resultColumns("t")}, t.epoch,
+    (select e.data -> 'tasks' -> (t.index - (e.data ->> 'firstIndex')::int)
+     from events e where e.stream = $3 and e.version = t.spec_version) as spec
+  from tasks t where t.suite_id = $1 and t.index = $2`
+
+type DetailRow = TaskRow & AttemptRows.ResultRow & { readonly epoch: number | null; readonly spec: TaskSpec }
+
+const logPlaceText = (column: "stdout" | "stderr") => `
+  select t.attempt as latest, r.number, r.manager, r.outcome, r.tail, r.bytes
+  from tasks t left join lateral (
+    select a.number, a.manager, a.outcome, a.${column} as tail, a.${column}_bytes as bytes, 1 as rank
+    from attempts a where a.suite_id = t.suite_id and a.index = t.index and a.number = coalesce($3::smallint, t.attempt)
+    union all
+    select t.attempt, t.manager, t.outcome, t.${column}, t.${column}_bytes, 0
+    where t.attempt = coalesce($3::smallint, t.attempt) and t.attempt > 0 and t.manager is not null
+    order by rank limit 1
+  ) r on true
+  where t.suite_id = $1 and t.index = $2`
+
+interface LogPlaceRow {
+  readonly number: number | null
+  readonly manager: ManagerId | null
+  readonly outcome: number | null
+  readonly tail: string | null
+  readonly bytes: bigint | null
+}
+
+export const make = Effect.gen(function* () {
+  const sql = yield* SqlClient
+
+  const list = Effect.fn("TaskQueries.list")(function* (filter: TaskFilter) {
+    const limit = filter.limit ?? PageLimits.defaultLimit
+    const states = (filter.states ?? []).map((state) => TaskState.literals.indexOf(state))
+    const labels = filter.labels ?? []
+    const after = yield* cursors.decode(filter.cursor, -1)
+    const isFiltered = states.length > 0 || labels.length > 0
+    const upTo = after + (isFiltered ? Math.max(scanLimit, limit) : limit + 1)
+    const rows = yield* Query.run<ListRow>(sql, listText, [
+      filter.suiteId,
+      Param.int(after),
+      Param.int(Math.min(upTo, maxIndex)),
+      Param.smallints(states),
+      Param.texts(labels),
+      Param.int(limit + 1)
+    ])
+    const [first] = rows
+    if (first === undefined) return yield* new SuiteNotFound({ suiteId: filter.suiteId })
+    const tasks = rows.filter((row) => row.index !== null)
+    const page = Query.pageOf(tasks, limit, toView, (row) => cursors.encode(row.index))
+    const isAtEnd = upTo >= first.total - 1 || tasks.length >= first.matching
+    return page.nextCursor !== null || isAtEnd ? page : { ...page, nextCursor: cursors.encode(upTo) }
+  })
+
+  const detail = Effect.fn("TaskQueries.detail")(function* (id: TaskId) {
+    const { index, suiteId } = parseTaskId(id)
+    if (index > maxIndex) return yield* new TaskNotFound({ taskId: id })
+    const [row] = yield* Query.run<DetailRow>(sql, detailText, [suiteId, index, stream(suiteId)])
+    if (row === undefined) return yield* new TaskNotFound({ taskId: id })
+    const earlier =
+      row.attempt === 0
+        ? []
+        : yield* Query.run<AttemptRows.AttemptRow>(sql, AttemptRows.earlierText, [suiteId, index, row.attempt])
+    const view: TaskDetail = {
+      ...toView(row),
+      suiteId,
+      spec: row.spec,
+      attempts: AttemptRows.all(earlier, row),
+      stdout: row.stdout ?? "",
+      stderr: row.stderr ?? "",
+      output: row.output
+    }
+    return view
+  })
+
+  const logPlace = Effect.fn("TaskQueries.logPlace")(function* (
+    id: TaskId,
+    output: "stdout" | "stderr",
+    attempt: number | undefined
+  ) {
+    const { index, suiteId } = parseTaskId(id)
+    if (index > maxIndex) return yield* new TaskNotFound({ taskId: id })
+    const [row] = yield* Query.run<LogPlaceRow>(sql, logPlaceText(output), [
+      suiteId,
+      index,
+      Param.smallint(attempt ?? null)
+    ])
+    if (row === undefined) return yield* new TaskNotFound({ taskId: id })
+    if (row.number === null) return undefined
+    return {
+      suiteId,
+      index,
+      attempt: row.number,
+      manager: row.manager,
+      ended: row.outcome !== null,
+      tail: row.tail ?? "",
+      bytes: row.bytes === null ? null : Number(row.bytes)
+    }
+  })
+
+  return TaskQueries.of({ list, detail, logPlace })
+})
+
+/** Postgres' largest `int`. */
+const maxIndex = 2 ** 31 - 1
+
+export const layer: Layer.Layer<TaskQueries, never, SqlClient> = Layer.effect(TaskQueries, make)

@@ -13,7 +13,7 @@ import { Epoch } from "./Id.ts"
 import { ActivityNotAllowed, ManagerNotAvailable } from "./Refusals.ts"
 import type { ManagerError } from "./Refusals.ts"
 import type { Activity } from "./Spec.ts"
-import { initial } from "./State.ts"
+import { initial, noEpoch } from "./State.ts"
 import type { Offline, Online, State, Suspected, Unknown } from "./State.ts"
 
 type Decision = Result.Result<ReadonlyArray<ManagerEvent>, ManagerError>
@@ -101,7 +101,11 @@ const decideUnknown = (command: ManagerCommand): Decision => {
   )
 }
 
-const epochOf = (state: Registered): Epoch => (state._tag === "Offline" ? state.epoch : state.session.epoch)
+/** Of the current session or, without one, of the last; 0 before the first. */
+export const epochOf = (state: State): Epoch => {
+  if (state._tag === "Unknown") return noEpoch
+  return state._tag === "Offline" ? state.epoch : state.session.epoch
+}
 
 const fenced = (state: Registered, epoch: Epoch): Decision =>
   Result.fail(new SessionFenced({ managerId: state.id, epoch, current: epochOf(state) }))

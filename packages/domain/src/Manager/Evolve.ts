@@ -2,12 +2,9 @@
  * How each event changes a manager. Total and silent: what cannot happen changes nothing, and gives the same object back.
  */
 import type { ManagerEvent } from "./Events.ts"
-import { Epoch } from "./Id.ts"
-import { maxEndedSessions } from "./State.ts"
+import type { Epoch } from "./Id.ts"
+import { maxEndedSessions, noEpoch } from "./State.ts"
 import type { Offline, Online, Session, State, Suspected, Unknown } from "./State.ts"
-
-/** The number of sessions of a manager that never had one. */
-const none = Epoch.make(0)
 
 export const evolve = (state: State, event: ManagerEvent): State => {
   if (state._tag === "Unknown") return registered(state, event)
@@ -65,7 +62,7 @@ const registered = (state: Unknown, event: ManagerEvent): State =>
         draining: false,
         ended: [],
         updatedAt: event.at,
-        epoch: none,
+        epoch: noEpoch,
         connectedAt: null
       }
     : state

@@ -9,6 +9,9 @@ import { SuspectReason } from "./Events.ts"
 import { Epoch, ManagerId } from "./Id.ts"
 import { Activity, ManagerSpec, ShutdownMode } from "./Spec.ts"
 
+/** Before the first session. */
+export const noEpoch = Epoch.make(0)
+
 /** How many sessions that are over are remembered. */
 export const maxEndedSessions = 8
 

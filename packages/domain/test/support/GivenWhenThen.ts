@@ -67,6 +67,8 @@ export interface Outcome<State, Event, Error> {
   readonly isRefused: (error: Error) => void
   /** The events, for tests that look at a part of them. */
   readonly events: ReadonlyArray<Event>
+  /** Why it was refused, if it was. */
+  readonly error: Error | undefined
   /** The state afterwards. */
   readonly state: State
 }
@@ -99,6 +101,7 @@ export const make = <State, Command extends Timed, Event, Error>(decider: Decide
           assert.deepStrictEqual(error, expected)
         },
         events,
+        error,
         state
       }
     }

@@ -5,6 +5,7 @@ import { Effect, Layer, Option, PubSub, Stream } from "effect"
 import { SqlClient } from "effect/sql/SqlClient"
 import type { SqlError } from "effect/sql/SqlError"
 import type { Metadata, Recorded } from "@muster/domain/Recorded"
+import * as Carriable from "./Carriable.ts"
 import * as EventStore from "./EventStore.ts"
 import * as Param from "./Param.ts"
 import * as SqlFailure from "./SqlFailure.ts"
@@ -61,6 +62,11 @@ const insertion = ({ events, expectedVersion, stream }: EventStore.Append): Even
   ]
 })
 
+const carriableWrite = (write: EventStore.Write): EventStore.Write => ({
+  text: write.text,
+  params: write.params.map(Carriable.carriable)
+})
+
 export const make = Effect.gen(function* () {
   const sql = yield* SqlClient
   const committed = yield* PubSub.sliding<string>(EventStore.commitsCapacity)
@@ -85,6 +91,12 @@ export const make = Effect.gen(function* () {
         return rows.slice(-1)
       })
     )
+
+  const insert = (options: EventStore.Append) =>
+    options.sequential === true ? insertInSequence(options) : insertAtOnce(options)
+
+  const insertCarriable = (options: EventStore.Append) =>
+    insert({ ...options, writes: (options.writes ?? []).map(carriableWrite) })
 
   /** Which of the commands are in the stream already. */
   const knownCommands = Effect.fnUntraced(
@@ -114,7 +126,9 @@ export const make = Effect.gen(function* () {
   const append = Effect.fnUntraced(function* (options: EventStore.Append) {
     const { events, expectedVersion, stream } = options
     if (events.length === 0) return yield* Effect.die(new Error(`nothing to append to ${stream}`))
-    const rows = yield* (options.sequential === true ? insertInSequence(options) : insertAtOnce(options)).pipe(
+    const rows = yield* insert(options).pipe(
+      // Looking for such characters in every append would cost more than failing in the rare one that has them.
+      Effect.catchIf(Carriable.wasRefused, () => insertCarriable(options)),
       Effect.catch((error) => explainFailure(options, error))
     )
     yield* PubSub.publish(committed, stream)

@@ -3,7 +3,7 @@
  * that a coordinator uses.
  */
 import { PgClient } from "@effect/sql-pg"
-import { Effect, Layer } from "effect"
+import { Duration, Effect, Layer } from "effect"
 import type { Redacted } from "effect"
 import * as Database from "../../src/Database.ts"
 import * as Migrations from "../../src/Migrations.ts"
@@ -15,6 +15,9 @@ export const settings = (url: Redacted.Redacted, more: Partial<Database.Settings
   url,
   ...more
 })
+
+/** A statement timeout that a test can wait for. */
+export const shortTimeout = Duration.millis(100)
 
 /** Another coordinator's client on the test's database. */
 export const clientLayer = (more: Partial<Database.Settings> = {}) =>

@@ -1,0 +1,96 @@
+/**
+ * A coordinator: where all of its layers meet.
+ */
+import { createServer } from "node:http"
+import { NodeHttpServer } from "@effect/platform-node"
+import type { PgClient } from "@effect/sql-pg"
+import { Effect, Layer, Option } from "effect"
+import { HttpRouter } from "effect/http"
+import type { ServeError } from "effect/http/HttpServerError"
+import { RpcServer } from "effect/rpc"
+import type { SocketServerError } from "effect/socket/SocketServer"
+import type { SqlClient } from "effect/sql/SqlClient"
+import { ManagerRpcs } from "@muster/domain/Rpc/ManagerRpcs"
+import type { InvalidInput, Unavailable } from "@muster/domain/Errors"
+import * as Serialization from "@muster/domain/Rpc/Serialization"
+import * as Authentication from "./Auth/Authentication.ts"
+import * as Tokens from "./Auth/Tokens.ts"
+import * as Cluster from "./Cluster.ts"
+import * as Database from "./Database.ts"
+import * as CoordinatorEntityLive from "./Entities/CoordinatorEntityLive.ts"
+import * as Housekeeping from "./Entities/Housekeeping.ts"
+import * as ManagerEntityLive from "./Entities/ManagerEntityLive.ts"
+import * as SuiteEntityLive from "./Entities/SuiteEntityLive.ts"
+import * as WorkerEntityLive from "./Entities/WorkerEntityLive.ts"
+import type { EventStore } from "./EventStore.ts"
+import * as ManagersLive from "./ManagersLive.ts"
+import * as Migrations from "./Migrations.ts"
+import * as PgEventStore from "./PgEventStore.ts"
+import * as ManagerRpcsLive from "./Rpc/ManagerRpcsLive.ts"
+import type { ServerConfig } from "./ServerConfig.ts"
+import * as SuitesLive from "./SuitesLive.ts"
+import { Timings } from "./Timings.ts"
+
+/** Why a coordinator may not start. Each says in one line what is wrong. */
+export type StartFailure =
+  | Database.Failure
+  | Migrations.Failure
+  | SocketServerError
+  | ServeError
+  | InvalidInput
+  | Unavailable
+
+/** What managers connect to. Traces of each call would cost more than the calls. */
+const ManagerSocket = RpcServer.layerHttp({
+  group: ManagerRpcs,
+  path: "/ws/managers",
+  protocol: "websocket",
+  disableTracing: true
+}).pipe(Layer.provide([ManagerRpcsLive.layer, Authentication.layerManagersOnly]))
+
+/** The actors, and what keeps time for them. */
+const Actors = Layer.mergeAll(
+  SuiteEntityLive.layer,
+  ManagerEntityLive.layer,
+  WorkerEntityLive.layer,
+  CoordinatorEntityLive.layer,
+  Housekeeping.layer
+)
+
+/** The tokens that the operator has chosen, if any. */
+const seedTokens = (config: ServerConfig) =>
+  Layer.effectDiscard(
+    Effect.gen(function* () {
+      const tokens = yield* Tokens.Tokens
+      if (Option.isSome(config.adminToken)) {
+        yield* tokens.seed({ name: Tokens.firstAdmin, role: "admin", secret: config.adminToken.value })
+      }
+      if (Option.isSome(config.enrolmentToken)) {
+        yield* tokens.seed({ name: "enrolment", role: "enrolment", secret: config.enrolmentToken.value })
+      }
+    })
+  )
+
+/** The database with its structure up to date. */
+const store = (
+  config: ServerConfig
+): Layer.Layer<EventStore | PgClient.PgClient | SqlClient, Database.Failure | Migrations.Failure> =>
+  PgEventStore.layer.pipe(
+    Layer.provideMerge(Layer.effectDiscard(Migrations.migrate)),
+    Layer.provideMerge(Database.layer(config.database))
+  )
+
+export const layer = (config: ServerConfig): Layer.Layer<never, StartFailure> =>
+  HttpRouter.serve(ManagerSocket, { disableLogger: true, disableListenLog: true }).pipe(
+    Layer.provide(NodeHttpServer.layer(createServer, { host: config.host, port: config.port })),
+    Layer.provide([SuitesLive.layer, ManagersLive.layer]),
+    Layer.provide(Actors),
+    Layer.provide(Cluster.layer({ host: config.clusterHost, port: config.clusterPort })),
+    Layer.provide(seedTokens(config)),
+    Layer.provide(Tokens.layer),
+    Layer.provide(store(config)),
+    Layer.provide([Serialization.layer, Layer.succeed(Timings, config.timings)])
+  )
+
+/** Runs a coordinator until it is interrupted. */
+export const run = (config: ServerConfig): Effect.Effect<never, StartFailure> => Layer.launch(layer(config))

@@ -169,9 +169,21 @@ const isHopeless = (error: SqlError): boolean =>
   error.reason._tag === "AuthorizationError" ||
   SqlFailure.sqlState(error) === "3D000"
 
+interface ServerVersion {
+  /** Such as 150018 for 15.18. */
+  readonly number: number
+  readonly name: string
+}
+
 const serverVersion = (client: PgClient.PgClient) =>
-  client<{ number: number; name: string }>`
+  client<ServerVersion>`
     select current_setting('server_version_num')::int as number, current_setting('server_version') as name`
+
+/** Refuses servers that lack what the tables and queries use. */
+export const requireRecent = (version: ServerVersion): Effect.Effect<void, DatabaseTooOld> =>
+  Math.floor(version.number / 10_000) < oldestServer
+    ? new DatabaseTooOld({ found: version.name, required: oldestServer })
+    : Effect.void
 
 const connect = Effect.fn("Database.connect")(function* (settings: Settings) {
   const { host, port } = yield* address(settings.url)
@@ -184,9 +196,7 @@ const connect = Effect.fn("Database.connect")(function* (settings: Settings) {
     }),
     Effect.mapError(unreachable)
   )
-  if (version !== undefined && Math.floor(version.number / 10_000) < oldestServer) {
-    return yield* new DatabaseTooOld({ found: version.name, required: oldestServer })
-  }
+  if (version !== undefined) yield* requireRecent(version)
   return client
 })
 

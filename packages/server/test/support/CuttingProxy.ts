@@ -3,12 +3,20 @@ import { connect, createServer } from "node:net"
 import type { AddressInfo, Socket } from "node:net"
 
 /**
- * A proxy in front of a server that can lose an answer: the server has done its work, but who asked never hears of it.
+ * A proxy in front of a server that can be down, and that can lose an answer: the server has done its work, but who asked
+ * never hears of it.
  */
 export const make = Effect.fnUntraced(function* (target: { readonly host: string; readonly port: number }) {
   let cutsNextAnswer = false
+  let isDown = false
+  let refused = 0
   const sockets = new Set<Socket>()
   const server = createServer((near) => {
+    if (isDown) {
+      refused++
+      near.destroy()
+      return
+    }
     const far = connect(target)
     for (const socket of [near, far]) {
       sockets.add(socket)
@@ -39,6 +47,13 @@ export const make = Effect.fnUntraced(function* (target: { readonly host: string
   )
   return {
     port: (server.address() as AddressInfo).port, // it listens on a port, not on a pipe
+    /** Closes every new connection at once, as a server does that is not ready. */
+    setDown: (down: boolean) =>
+      Effect.sync(() => {
+        isDown = down
+      }),
+    /** Connections that came while it was down. */
+    refused: Effect.sync(() => refused),
     /** Breaks the connection when the server next says anything. */
     cutNextAnswer: Effect.sync(() => {
       cutsNextAnswer = true

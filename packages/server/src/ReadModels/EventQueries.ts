@@ -53,6 +53,21 @@ const asLogPlace = ([transactionId, position]: readonly [string, number]): Event
 
 const fromLogPlace = (cursor: EventStore.Cursor) => logCursors.encode([String(cursor.transactionId), cursor.position])
 
+/** An event may speak of ten thousand tasks: a page ends, before its limit, when it holds this many characters. */
+const maxPageWeight = 4 * 1024 ** 2
+
+/** Events that are read at once: a page outgrows its weight by no more than these. */
+const readAtOnce = 4
+
+/** Roughly the number of characters of a value as JSON. */
+const weigh = (value: unknown): number => {
+  if (typeof value === "string") return value.length
+  if (typeof value !== "object" || value === null) return 4
+  let sum = 2
+  for (const [key, held] of Object.entries(value)) sum += key.length + weigh(held)
+  return sum
+}
+
 const unavailable = (error: EventStore.EventStoreError) =>
   error.retryable ? Effect.fail(new Unavailable({ reason: error.message })) : Effect.die(error)
 
@@ -84,11 +99,20 @@ export const make = Effect.gen(function* () {
 
   const list = Effect.fn("EventQueries.list")(function* (filter: EventFilter) {
     const limit = filter.limit ?? PageLimits.defaultLimit
-    const { cursor, events } = yield* read(filter.stream, filter.cursor, limit)
-    if (events.length < limit) return { items: events, nextCursor: null }
+    const items: Array<Recorded> = []
+    let weight = 0
+    let { cursor } = filter
+    while (items.length < limit && weight < maxPageWeight) {
+      const wanted = Math.min(readAtOnce, limit - items.length)
+      const batch: EventBatch = yield* read(filter.stream, cursor, wanted)
+      items.push(...batch.events)
+      cursor = batch.cursor
+      if (batch.events.length < wanted) return { items, nextCursor: null }
+      weight += weigh(batch.events)
+    }
     // A full page may be the last one: the next one would be empty, and a reader should not have to find out.
     const more = yield* read(filter.stream, cursor, 1)
-    return { items: events, nextCursor: more.events.length > 0 ? cursor : null }
+    return { items, nextCursor: more.events.length > 0 && cursor !== undefined ? cursor : null }
   })
 
   const after = Effect.fn("EventQueries.after")(

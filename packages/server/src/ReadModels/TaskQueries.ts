@@ -14,7 +14,7 @@ import { SuiteNotFound, TaskNotFound } from "@muster/domain/Suite/Errors"
 import { parseTaskId, stream, taskId, TaskIndex } from "@muster/domain/Suite/Id"
 import type { SuiteId, TaskId } from "@muster/domain/Suite/Id"
 import type { TaskDetail, TaskView } from "@muster/domain/Suite/View"
-import { TaskState } from "@muster/domain/Task/Attempt"
+import { Outcome, TaskState } from "@muster/domain/Task/Attempt"
 import type { TaskSpec } from "@muster/domain/Task/Spec"
 import * as Param from "../Param.ts"
 import * as AttemptRows from "./AttemptRows.ts"
@@ -38,6 +38,8 @@ export interface LogPlace {
   readonly attempt: number
   readonly manager: ManagerId | null
   readonly ended: boolean
+  /** Its worker told how it ended, and with it what it wrote. */
+  readonly reported: boolean
   /** The end of the output. */
   readonly tail: string
   /** Bytes in all when that is more than the tail holds. */
@@ -160,6 +162,9 @@ const logPlaceText = (column: "stdout" | "stderr") => `
   ) r on true
   where t.suite_id = $1 and t.index = $2`
 
+/** Outcomes that nobody saw from beginning to end. */
+const unreported: ReadonlySet<number> = new Set([Outcome.literals.indexOf("crashed"), Outcome.literals.indexOf("lost")])
+
 interface LogPlaceRow {
   readonly number: number | null
   readonly manager: ManagerId | null
@@ -235,6 +240,7 @@ export const make = Effect.gen(function* () {
       attempt: row.number,
       manager: row.manager,
       ended: row.outcome !== null,
+      reported: row.outcome !== null && !unreported.has(row.outcome),
       tail: row.tail ?? "",
       bytes: row.bytes === null ? null : Number(row.bytes)
     }

@@ -4,7 +4,7 @@
  *
  * `PgEventStore.ts` keeps it in Postgres, `MemoryEventStore.ts` in memory; one test suite runs over both.
  */
-import { Context, Data } from "effect"
+import { Context, Data, Predicate } from "effect"
 import type { Effect, Stream } from "effect"
 import type { Metadata, Recorded } from "@muster/domain/Recorded"
 
@@ -79,10 +79,20 @@ export interface Cursor {
 /** Before the first event. */
 export const start: Cursor = { transactionId: 0n, position: 0 }
 
+export interface LogRange {
+  readonly after: Cursor
+  /** Events that are looked at, of whatever type. */
+  readonly limit: number
+  /** Only events of these types are given (default: all); the cursor passes over the others. */
+  readonly types?: ReadonlyArray<string>
+}
+
 export interface Page {
   readonly events: ReadonlyArray<Recorded>
-  /** Where to go on: the one that was given when there were no events. */
+  /** Where to go on. It is the one that was given when nothing was left to look at. */
   readonly cursor: Cursor
+  /** How many events were looked at. */
+  readonly scanned: number
 }
 
 /** A folded state, so that a stream need not be read from its first event. Never needed for correctness. */
@@ -117,6 +127,18 @@ export class CommandAlreadyHandled extends Data.TaggedError("CommandAlreadyHandl
   }
 }
 
+/** The message nearest to what happened: those around it only say that a query failed. */
+const innermost = (cause: unknown): string => {
+  const inner = Predicate.hasProperty(cause, "reason")
+    ? cause.reason
+    : Predicate.hasProperty(cause, "cause")
+      ? cause.cause
+      : undefined
+  const message = Predicate.isObject(inner) ? innermost(inner) : ""
+  if (message !== "") return message
+  return Predicate.hasProperty(cause, "message") && Predicate.isString(cause.message) ? cause.message : ""
+}
+
 /**
  * The store could not do it. `retryable`: the same call may succeed later (connection lost, timeout, server starting or
  * stopping, deadlock); otherwise repeating is useless.
@@ -130,8 +152,7 @@ export class EventStoreError extends Data.TaggedError("EventStoreError")<{
   readonly retryable: boolean
 }> {
   override get message() {
-    const reason = this.cause instanceof Error ? this.cause.message : String(this.cause)
-    return `event store: ${this.operation} failed (${this.retryable ? "may be repeated" : "final"}): ${reason}`
+    return `event store: ${this.operation} failed (${this.retryable ? "may be repeated" : "final"}): ${innermost(this.cause)}`
   }
 }
 
@@ -159,10 +180,7 @@ export class EventStore extends Context.Service<
      * Events of all streams after a cursor, in order of commit. Ends before the oldest transaction that is still
      * running, so that nothing can appear behind the cursor later; never waits.
      */
-    readonly readAll: (options: {
-      readonly after: Cursor
-      readonly limit: number
-    }) => Effect.Effect<Page, EventStoreError>
+    readonly readAll: (range: LogRange) => Effect.Effect<Page, EventStoreError>
 
     /** What a command caused, in order; nothing if it is not known. */
     readonly eventsOfCommand: (

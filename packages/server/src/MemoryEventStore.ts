@@ -61,14 +61,15 @@ export const makeMemory = Effect.gen(function* () {
           return [events, events.length < batch ? Option.none() : Option.some(after + batch)] as const
         })
       ),
-    readAll: ({ after, limit }) =>
+    readAll: ({ after, limit, types }) =>
       Effect.sync(() => {
         // Each append is its own transaction and commits at once, so order of commit is order of position.
-        const events = log.slice(after.position, after.position + limit)
-        const last = events.at(-1)
+        const scanned = log.slice(after.position, after.position + limit)
+        const last = scanned.at(-1)
         return {
-          events,
-          cursor: last === undefined ? after : { transactionId: BigInt(last.position), position: last.position }
+          events: types === undefined ? scanned : scanned.filter(({ type }) => types.includes(type)),
+          cursor: last === undefined ? after : { transactionId: BigInt(last.position), position: last.position },
+          scanned: scanned.length
         }
       }),
     eventsOfCommand: (stream, commandId) =>

@@ -1,16 +1,16 @@
 /**
  * Parameters of SQL statements whose type cannot be seen from the value: arrays (empty, with nulls, or with whole and
  * broken numbers mixed) and JSON. A statement whose parameters change their type is prepared anew, so use these wherever
- * a `null` or a large number may occur too.
+ * a `null` or a large number may occur too. `null` in place of an array is SQL's null.
  */
 import { PgTypes } from "@effect/sql-pg"
 import { Result } from "effect"
 
-const array = (elementOid: number) => (values: ReadonlyArray<unknown>) =>
+const array = (elementOid: number) => (values: ReadonlyArray<unknown> | null) =>
   // Fails only for an element type without an array type, and each one below has one.
   Result.getOrThrow(PgTypes.array(values, elementOid))
 
-export const texts: (values: ReadonlyArray<string | null>) => PgTypes.Parameter = array(PgTypes.OID.text)
+export const texts: (values: ReadonlyArray<string | null> | null) => PgTypes.Parameter = array(PgTypes.OID.text)
 export const smallints: (values: ReadonlyArray<number | null>) => PgTypes.Parameter = array(PgTypes.OID.int2)
 export const ints: (values: ReadonlyArray<number | null>) => PgTypes.Parameter = array(PgTypes.OID.int4)
 export const reals: (values: ReadonlyArray<number | null>) => PgTypes.Parameter = array(PgTypes.OID.float4)

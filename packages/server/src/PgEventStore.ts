@@ -144,20 +144,26 @@ export const make = Effect.gen(function* () {
       Effect.mapError(storeError("readStream"))
     )
 
-  const readAll = Effect.fnUntraced(function* ({ after, limit }: { after: EventStore.Cursor; limit: number }) {
-    const rows = yield* run<EventRow & { transaction_id: string }>({
+  const readAll = Effect.fnUntraced(function* ({ after, limit, types }: EventStore.LogRange) {
+    const rows = yield* run<EventRow & { transaction_id: string; wanted: boolean }>({
       // A transaction that is still running may hold any id from the snapshot's xmin on: what is older can never change.
+      // The data of events that are not wanted stay where they are.
       text: `
-        select ${columns}, transaction_id::text as transaction_id from events
+        select position, stream, version, type, case when wanted then data end as data, metadata, recorded_at,
+          transaction_id::text as transaction_id, wanted
+        from (select *, $4::text[] is null or type = any ($4) as wanted from events) as e
         where (transaction_id, position) > ($1::xid8, $2::bigint)
           and transaction_id < pg_snapshot_xmin(pg_current_snapshot())
-        order by events.transaction_id, position limit $3`,
-      params: [String(after.transactionId), Param.bigint(after.position), limit]
+        order by e.transaction_id, position limit $3`,
+      params: [String(after.transactionId), Param.bigint(after.position), limit, Param.texts(types ?? null)]
     }).pipe(Effect.mapError(storeError("readAll")))
     const last = rows.at(-1)
-    const cursor =
-      last === undefined ? after : { transactionId: BigInt(last.transaction_id), position: Number(last.position) }
-    return { events: rows.map(toRecorded), cursor }
+    return {
+      events: rows.filter(({ wanted }) => wanted).map(toRecorded),
+      cursor:
+        last === undefined ? after : { transactionId: BigInt(last.transaction_id), position: Number(last.position) },
+      scanned: rows.length
+    }
   })
 
   const eventsOfCommand = (stream: string, commandId: string) =>

@@ -41,7 +41,7 @@ describe("migrations", () => {
       const outcomes = yield* Effect.all([coordinator, coordinator, coordinator, coordinator], {
         concurrency: "unbounded"
       })
-      const froms = outcomes.map(({ from }) => from).toSorted()
+      const froms = outcomes.map(({ from }) => from).toSorted((a, b) => a - b)
       assert.deepStrictEqual(froms, [0, Migrations.supported, Migrations.supported, Migrations.supported])
     }).pipe(Effect.provide(Postgres.layer))
   )

@@ -27,7 +27,7 @@ const readToEnd = Effect.fnUntraced(function* (limit: number) {
   let after = EventStore.start
   for (;;) {
     const page = yield* store.readAll({ after, limit })
-    if (page.events.length === 0) return all
+    if (page.scanned === 0) return all
     all.push(...page.events)
     after = page.cursor
   }
@@ -170,6 +170,26 @@ export const eventStoreSuite = <E>(name: string, storeLayer: Layer.Layer<EventSt
             expected
           )
         }
+      })
+    )
+
+    it.effect("gives only events of wanted types, and passes over the others", () =>
+      Effect.gen(function* () {
+        const store = yield* EventStore.EventStore
+        const batch = [event("Wanted"), event("Other", undefined, { large: true }), event("Wanted too"), event("Other")]
+        yield* store.append({ stream: "types", expectedVersion: 0, events: batch })
+        const readTypes = Effect.gen(function* () {
+          const found: Array<string> = []
+          let after = EventStore.start
+          for (;;) {
+            const page = yield* store.readAll({ after, limit: 3, types: ["Wanted", "Wanted too", "Never"] })
+            if (page.scanned === 0) return found
+            found.push(...page.events.map(({ type }) => type))
+            after = page.cursor
+          }
+        })
+        const found = yield* eventually(readTypes, (all) => all.length >= 2)
+        assert.deepStrictEqual(found, ["Wanted", "Wanted too"])
       })
     )
 

@@ -169,14 +169,17 @@ const report = (state: Existing, command: Commands.ReportTasks): ReadonlyArray<S
   const place = state.holders.place(manager, epoch)
   const events: Array<SuiteEvent> = []
   const accepted = new Map<number, EndedAttempt>()
-  const late: Array<AttemptResult> = []
+  const late = new Map<string, AttemptResult>()
   for (const result of command.ended) {
     const { attempt, index } = result
     const is = standing(state, command, result)
     const before = accepted.get(index)
     // Twice in one report is a repetition of the first; another attempt of the same task comes too late.
     if (is === "accepted" && before === undefined) accepted.set(index, judge(state, result, now, command.random))
-    else if (is === "late" || (is === "accepted" && before?.attempt !== attempt)) late.push(result)
+    else if (is === "late" || (is === "accepted" && before?.attempt !== attempt)) {
+      const name = `${index} ${attempt}`
+      if (!late.has(name)) late.set(name, result)
+    }
   }
   const isHeldAs = (index: number, attempt: number) =>
     state.tasks.has(index) &&
@@ -193,7 +196,9 @@ const report = (state: Existing, command: Commands.ReportTasks): ReadonlyArray<S
   if (started.length > 0) events.push({ _tag: "TasksStarted", manager, epoch, tasks: started, at: now })
   if (attempts.length > 0) events.push({ _tag: "AttemptsEnded", manager, epoch, attempts, at: now })
   if (returned.length > 0) events.push(...giveBack(state, { manager, epoch }, returned, "returned", now))
-  if (late.length > 0) events.push({ _tag: "LateResultsRecorded", manager, epoch, attempts: late, at: now })
+  if (late.size > 0) {
+    events.push({ _tag: "LateResultsRecorded", manager, epoch, attempts: [...late.values()], at: now })
+  }
   return events
 }
 

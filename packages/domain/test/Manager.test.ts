@@ -3,6 +3,7 @@
  */
 /* oxlint-disable vitest/expect-expect -- given/when/gives asserts */
 import { assert, describe, it } from "@effect/vitest"
+import { replay } from "@muster/domain/Decider"
 import * as Manager from "@muster/domain/Manager"
 import * as GivenWhenThen from "./support/GivenWhenThen.ts"
 import { epoch, manager, spec, start, suite } from "./support/Arbitraries.ts"
@@ -15,14 +16,22 @@ const at = start
 const [one, two] = [epoch(1), epoch(2)]
 
 const registered: Manager.ManagerEvent = { _tag: "ManagerRegistered", id: managerId, spec: spec(), at }
-const connected: Manager.ManagerEvent = { _tag: "ManagerConnected", epoch: one, instance: "a", spec: spec(), at }
-const ready: Manager.ManagerEvent = { _tag: "ManagerReady", epoch: one, at }
-const assigned: Manager.ManagerEvent = { _tag: "ManagerAssigned", epoch: one, suiteId: suite(1), at }
+const connected: typeof Manager.ManagerConnected.Type = {
+  _tag: "ManagerConnected",
+  epoch: one,
+  instance: "a",
+  spec: spec(),
+  at
+}
+const ready: typeof Manager.ManagerReady.Type = { _tag: "ManagerReady", epoch: one, at }
+const assigned: typeof Manager.ManagerAssigned.Type = { _tag: "ManagerAssigned", epoch: one, suiteId: suite(1), at }
 const releasing: Manager.ManagerEvent = { _tag: "ManagerReleaseRequested", epoch: one, suiteId: suite(1), at }
 const suspected: Manager.ManagerEvent = { _tag: "ManagerSuspected", epoch: one, reason: "disconnected", at }
 const lost: Manager.ManagerEvent = { _tag: "ManagerLost", epoch: one, reason: "silent", suiteId: null, at }
 const left: Manager.ManagerEvent = { _tag: "ManagerLeft", epoch: one, suiteId: null, at }
 const draining: Manager.ManagerEvent = { _tag: "ManagerDrainRequested", actor: "admin", at }
+
+const step = { _tag: "ManagerActivityChanged", epoch: one, suiteId: null, at } as const
 
 const online = [registered, connected]
 const idle = [...online, ready]
@@ -357,6 +366,13 @@ describe("assignment", () => {
       .givesNothing()
   })
 
+  it("of the latest sessions alone is remembered, with their processes", () => {
+    const [first, ...others] = Array.from({ length: 20 }, (_, number) => connect(String(number)))
+    const { state } = given().when(first ?? connect("first"), ...others)
+    assert.lengthOf(state._tag === "Online" ? state.ended : [], Manager.maxEndedSessions)
+    assert.strictEqual(Manager.epochOf(state), epoch(20))
+  })
+
   it("of sessions that are over is remembered, since their leases may still be held", () => {
     const { state } = given(...busy).when(connect("b"))
     assert.deepStrictEqual(Manager.owedReclaims(state), [{ instance: "a", epoch: one, suiteId: suite(1) }])
@@ -430,6 +446,27 @@ describe("a manager that was never heard of", () => {
       .isRefused(notFound)
     given().when(assign(1)).isRefused(notFound)
     given().when({ _tag: "RequestDrain", managerId, draining: true, actor: "admin", now }).isRefused(notFound)
+  })
+})
+
+describe("events that cannot happen", () => {
+  const impossible: ReadonlyArray<readonly [string, ReadonlyArray<Manager.ManagerEvent>, Manager.ManagerEvent]> = [
+    ["anything before the registration", [], connected],
+    ["a second registration", online, registered],
+    ["a session beside another", online, { ...connected, epoch: two }],
+    ["an epoch again", [...online, left], connected],
+    ["another session's readiness", online, { ...ready, epoch: two }],
+    ["a step from where it is not", idle, { ...step, from: "executing", to: "cleanup" }],
+    ["trust in what was not suspected", idle, { _tag: "ManagerReconnected", epoch: one, at: now }],
+    ["a loss of what is not there", [...idle, left], lost],
+    ["a second suite", busy, { ...assigned, suiteId: suite(2) }],
+    ["a suite after the goodbye", [...idle, left], assigned],
+    ["a release of what it does not have", idle, releasing]
+  ]
+
+  it.each(impossible)("%s: change nothing", (_, history, event) => {
+    const before = replay(Manager.decider, history)
+    assert.strictEqual(Manager.decider.evolve(before, event), before)
   })
 })
 

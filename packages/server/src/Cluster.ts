@@ -14,6 +14,7 @@ import * as ShardingConfig from "effect/cluster/ShardingConfig"
 import * as SqlRunnerStorage from "effect/cluster/SqlRunnerStorage"
 import type { SocketServerError } from "effect/socket/SocketServer"
 import type { SqlClient } from "effect/sql/SqlClient"
+import { maxFrameSize } from "@muster/domain/Rpc/Serialization"
 
 /**
  * How fast the shards of a dead coordinator are taken over: it must miss its locks for `shardLockExpiration`, which is
@@ -55,7 +56,13 @@ export const layer = (options: {
         runnerAddress: Option.some(RunnerAddress.make(options.host, port)),
         simulateRemoteSerialization: false
       }
-      return NodeClusterSocket.layer<false, "byo">({ storage: "byo", shardingConfig }).pipe(
+      return NodeClusterSocket.layer<false, "byo">({
+        storage: "byo",
+        // As on the other sockets, and for the same reason.
+        serialization: "ndjson",
+        serializationMaxBufferSize: maxFrameSize,
+        shardingConfig
+      }).pipe(
         // What could be read from the environment is given here, so it cannot be wrong.
         Layer.catchTag("ConfigError", (error) => Layer.effect(Sharding, Effect.die(error))),
         Layer.provide([

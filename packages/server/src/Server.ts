@@ -4,12 +4,13 @@
 import { createServer } from "node:http"
 import { NodeHttpServer } from "@effect/platform-node"
 import type { PgClient } from "@effect/sql-pg"
-import { Effect, Layer, Option } from "effect"
+import { DateTime, Effect, Layer, Option } from "effect"
 import { HttpRouter } from "effect/http"
 import type { ServeError } from "effect/http/HttpServerError"
 import { RpcServer } from "effect/rpc"
 import type { SocketServerError } from "effect/socket/SocketServer"
 import type { SqlClient } from "effect/sql/SqlClient"
+import { ClientRpcs } from "@muster/domain/Rpc/ClientRpcs"
 import { ManagerRpcs } from "@muster/domain/Rpc/ManagerRpcs"
 import type { InvalidInput, Unavailable } from "@muster/domain/Errors"
 import * as Serialization from "@muster/domain/Rpc/Serialization"
@@ -23,13 +24,26 @@ import * as ManagerEntityLive from "./Entities/ManagerEntityLive.ts"
 import * as SuiteEntityLive from "./Entities/SuiteEntityLive.ts"
 import * as WorkerEntityLive from "./Entities/WorkerEntityLive.ts"
 import type { EventStore } from "./EventStore.ts"
+import * as MeteredEventStore from "./MeteredEventStore.ts"
+import * as Metrics from "./Metrics.ts"
 import * as ManagersLive from "./ManagersLive.ts"
 import * as Migrations from "./Migrations.ts"
 import * as PgEventStore from "./PgEventStore.ts"
+import * as EventQueries from "./ReadModels/EventQueries.ts"
+import * as ManagerQueries from "./ReadModels/ManagerQueries.ts"
+import * as Settlements from "./ReadModels/Settlements.ts"
+import * as SuiteQueries from "./ReadModels/SuiteQueries.ts"
+import * as SuiteStreams from "./ReadModels/SuiteStreams.ts"
+import * as TaskLogs from "./ReadModels/TaskLogs.ts"
+import * as TaskQueries from "./ReadModels/TaskQueries.ts"
+import * as WorkerQueries from "./ReadModels/WorkerQueries.ts"
+import * as ClientRpcsLive from "./Rpc/ClientRpcsLive.ts"
 import * as ManagerRpcsLive from "./Rpc/ManagerRpcsLive.ts"
+import { ServerInfo } from "./Rpc/ServerInfo.ts"
 import type { ServerConfig } from "./ServerConfig.ts"
 import * as SuitesLive from "./SuitesLive.ts"
 import { Timings } from "./Timings.ts"
+import { version } from "./Version.ts"
 
 /** Why a coordinator may not start. Each says in one line what is wrong. */
 export type StartFailure =
@@ -47,6 +61,19 @@ const ManagerSocket = RpcServer.layerHttp({
   protocol: "websocket",
   disableTracing: true
 }).pipe(Layer.provide([ManagerRpcsLive.layer, Authentication.layerManagersOnly]))
+
+/** What client programs connect to. */
+const ClientSocket = RpcServer.layerHttp({
+  group: ClientRpcs,
+  path: "/rpc",
+  protocol: "websocket",
+  disableTracing: true
+}).pipe(Layer.provide([ClientRpcsLive.layer, Authentication.layerAdminOnly]))
+
+/** What answers questions: rows, and streams that follow them. */
+const Queries = Layer.mergeAll(SuiteStreams.layer, TaskLogs.layer, WorkerQueries.layer, ManagerQueries.layer).pipe(
+  Layer.provideMerge(Layer.mergeAll(SuiteQueries.layer, TaskQueries.layer, Settlements.layer, EventQueries.layer))
+)
 
 /** The actors, and what keeps time for them. */
 const Actors = Layer.mergeAll(
@@ -71,6 +98,14 @@ const seedTokens = (config: ServerConfig) =>
     })
   )
 
+const serverInfo = ({ clusterHost, port }: ServerConfig) =>
+  Layer.effect(
+    ServerInfo,
+    Effect.map(DateTime.now, (now) =>
+      ServerInfo.of({ version, coordinator: `${clusterHost}:${port}`, startedAt: DateTime.formatIso(now) })
+    )
+  )
+
 /** The database with its structure up to date. */
 const store = (
   config: ServerConfig
@@ -81,13 +116,16 @@ const store = (
   )
 
 export const layer = (config: ServerConfig): Layer.Layer<never, StartFailure> =>
-  HttpRouter.serve(ManagerSocket, { disableLogger: true, disableListenLog: true }).pipe(
+  HttpRouter.serve(Layer.mergeAll(ManagerSocket, ClientSocket), { disableLogger: true, disableListenLog: true }).pipe(
     Layer.provide(NodeHttpServer.layer(createServer, { host: config.host, port: config.port })),
+    Layer.provide(Queries),
     Layer.provide([SuitesLive.layer, ManagersLive.layer]),
     Layer.provide(Actors),
     Layer.provide(Cluster.layer({ host: config.clusterHost, port: config.clusterPort })),
     Layer.provide(seedTokens(config)),
-    Layer.provide(Tokens.layer),
+    Layer.provide([Tokens.layer, serverInfo(config)]),
+    Layer.provide(MeteredEventStore.layer),
+    Layer.provideMerge(Metrics.layer),
     Layer.provide(store(config)),
     Layer.provide([Serialization.layer, Layer.succeed(Timings, config.timings)])
   )

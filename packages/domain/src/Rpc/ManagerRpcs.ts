@@ -41,7 +41,15 @@ export const Ready = Rpc.make("Ready", { payload: session, error: SessionError }
 
 /** Liveness. Never written. */
 export const Heartbeat = Rpc.make("Heartbeat", {
-  payload: { ...session, activity: Activity, running: Schema.Int, buffered: Schema.Int },
+  payload: {
+    ...session,
+    activity: Activity,
+    running: Schema.Int,
+    buffered: Schema.Int,
+    /** Since the heartbeat before: tasks that workers found in the buffer, and times that they had to wait for one. */
+    prefetchHits: Schema.optionalKey(Schema.Int),
+    prefetchMisses: Schema.optionalKey(Schema.Int)
+  },
   error: SessionError
 })
 

@@ -26,10 +26,12 @@ import { suiteView } from "@muster/domain/Suite/View"
 import * as Aggregate from "../Aggregate.ts"
 import type { Versioned } from "../Aggregate.ts"
 import type { EventStore } from "../EventStore.ts"
+import { CoordinatorMetrics } from "../Metrics.ts"
 import * as SuiteRows from "../Projections/SuiteRows.ts"
 import * as Announcer from "./Announcer.ts"
 import * as EntityCall from "./EntityCall.ts"
 import * as TaskSpecs from "./TaskSpecs.ts"
+import * as TaskWaits from "./TaskWaits.ts"
 
 /** Events between two snapshots of a suite. */
 const snapshotEvery = 200
@@ -48,12 +50,14 @@ export const decodeEvent = (recorded: Recorded): SuiteEvent =>
   // Only this system writes the log, and it writes what the decider gave.
   ({ _tag: recorded.type, ...(recorded.data as object) }) as SuiteEvent
 
-export const layer: Layer.Layer<never, never, Sharding | EventStore> = SuiteEntity.toLayer(
+export const layer: Layer.Layer<never, never, Sharding | EventStore | CoordinatorMetrics> = SuiteEntity.toLayer(
   Effect.gen(function* () {
     const address = yield* CurrentAddress
     const suiteId = SuiteId.make(address.entityId)
     const coordinator = (yield* CoordinatorEntity.client)(defaultPool)
     const managerOf = yield* ManagerEntity.client
+    const metrics = yield* CoordinatorMetrics
+    const waits = TaskWaits.make(metrics.queued)
     const specs = yield* TaskSpecs.make(stream(suiteId), decodeEvent)
 
     const aggregate: Aggregate.Aggregate<SuiteState, SuiteCommand, SuiteEvent, SuiteError> = yield* Aggregate.make({
@@ -118,7 +122,9 @@ export const layer: Layer.Layer<never, never, Sharding | EventStore> = SuiteEnti
 
     const committed = (events: ReadonlyArray<Versioned<SuiteEvent>>) =>
       Effect.gen(function* () {
+        metrics.suiteCommitted(events.map(({ event }) => event))
         for (const { event, version } of events) {
+          waits.note(event)
           if (event._tag === "TasksSubmitted") specs.submitted(version, event.tasks)
           if (event._tag === "TaskCancellationRequested") yield* canceller.poke
         }
@@ -174,6 +180,7 @@ export const layer: Layer.Layer<never, never, Sharding | EventStore> = SuiteEnti
       Lease: ({ payload }) =>
         Effect.gen(function* () {
           const { epoch, managerId } = payload
+          let grantedAt = performance.now()
           const leased = yield* ask({
             ...payload,
             command: (now) => ({
@@ -183,13 +190,17 @@ export const layer: Layer.Layer<never, never, Sharding | EventStore> = SuiteEnti
               max: Math.min(payload.max, maxLease),
               now
             }),
-            answer: (events, state) => leasedTasks(events, state),
+            answer: (events, state) => {
+              grantedAt = performance.now()
+              return leasedTasks(events, state)
+            },
             wait: {
               limit: Math.min(payload.wait, maxWait),
               while: (state) => state._tag === "Existing" && state.state !== "cancelled"
             }
           })
           const found = yield* specs.read(leased.tasks)
+          if (leased.tasks.length > 0) metrics.lease.observe((performance.now() - grantedAt) / 1_000)
           return {
             leases: leased.tasks.flatMap(({ attempt, index }, k) => {
               const spec = found[k]

@@ -11,6 +11,7 @@ import { ManagerRpcs } from "@muster/domain/Rpc/ManagerRpcs"
 import { workerId } from "@muster/domain/Worker/Id"
 import * as EntityCall from "../Entities/EntityCall.ts"
 import { untilAnswered } from "../Entities/EntityCall.ts"
+import { CoordinatorMetrics } from "../Metrics.ts"
 import { Suites } from "../Suites.ts"
 
 /**
@@ -36,6 +37,7 @@ export const layer = ManagerRpcs.toLayer(
     const manager = yield* ManagerEntity.client
     const worker = yield* WorkerEntity.client
     const suites = yield* Suites
+    const metrics = yield* CoordinatorMetrics
     return ManagerRpcs.of({
       Connect: ({ instance, managerId, spec }) =>
         manager(managerId)
@@ -50,10 +52,12 @@ export const layer = ManagerRpcs.toLayer(
           ),
       Ready: ({ epoch, managerId }) =>
         Effect.asVoid(ofSession(managerId, untilAnswered(manager(managerId).Ready({ epoch })))),
-      Heartbeat: ({ activity, buffered, epoch, managerId, running }) =>
-        Effect.asVoid(
+      Heartbeat: ({ activity, buffered, epoch, managerId, prefetchHits = 0, prefetchMisses = 0, running }) => {
+        metrics.prefetched(prefetchHits, prefetchMisses)
+        return Effect.asVoid(
           ofSession(managerId, untilAnswered(manager(managerId).Heartbeat({ epoch, activity, running, buffered })))
-        ),
+        )
+      },
       ChangeActivity: ({ activity, epoch, managerId, suiteId }) =>
         Effect.asVoid(
           ofSession(managerId, untilAnswered(manager(managerId).ChangeActivity({ epoch, activity, suiteId })))

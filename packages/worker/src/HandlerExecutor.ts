@@ -1,0 +1,286 @@
+/**
+ * Runs handlers: typed functions of a user's module, inside this process.
+ *
+ * A handler that ends within its call costs no timer, no abort controller and, if it gives an effect that is already done,
+ * no fiber either.
+ */
+import { Cause, Effect, Exit, Option, Schema } from "effect"
+import type { Fiber } from "effect"
+import * as InputProblem from "@muster/domain/Api/InputProblem"
+import type * as Handler from "@muster/domain/Handler"
+import { taskId } from "@muster/domain/Suite/Id"
+import type { AttemptResult, HandlerSpec, Outcome } from "@muster/domain/Task"
+import * as Text from "@muster/domain/Text"
+import type { Announcement, Attempt } from "./Executor.ts"
+import { notStarted } from "./Executor.ts"
+import * as ExitCode from "./ExitCode.ts"
+import * as Module from "./Handler/Module.ts"
+import { noopHandler } from "./Handler/Noop.ts"
+import { refuse } from "./Handler/Output.ts"
+import { Replacement } from "./Replacement.ts"
+import * as Timer from "./Timer.ts"
+import { WorkerConfig } from "./WorkerConfig.ts"
+
+/** Lines of a stack that help; what follows is the runtime's own. */
+const stackLines = 12
+
+/** Longest message in characters: one line for people. */
+const maxMessage = 500
+
+/** Loads the configured module. One that cannot be loaded is no reason not to run what does not need it. */
+export const make = Effect.fnUntraced(function* () {
+  const { handlers: path } = yield* WorkerConfig
+  const replacement = yield* Replacement
+  const builtIn: ReadonlyArray<Handler.Any> = [noopHandler]
+  const loaded = path === undefined ? Exit.succeed([]) : yield* Effect.exit(Module.load(path, builtIn))
+  let problem: string | undefined
+  if (Exit.isFailure(loaded)) {
+    problem = lineOf(Cause.squash(loaded.cause))
+    yield* Effect.logError(problem, loaded.cause)
+  }
+  return new HandlerExecutor({
+    handlers: [...builtIn, ...(Exit.isSuccess(loaded) ? loaded.value : [])],
+    problem,
+    replacement,
+    fork: Effect.runForkWith(yield* Effect.context<never>())
+  })
+})
+
+interface Parts {
+  readonly handlers: ReadonlyArray<Handler.Any>
+  /** Why there are no others. */
+  readonly problem: string | undefined
+  readonly replacement: Replacement["Service"]
+  readonly fork: <A, E>(effect: Effect.Effect<A, E>) => Fiber.Fiber<A, E>
+}
+
+/** A handler with its schemas compiled. */
+interface Prepared {
+  readonly handler: Handler.Any
+  readonly decodeInput: (input: unknown) => Exit.Exit<unknown, Schema.SchemaError>
+  readonly encodeOutput: (output: unknown) => Exit.Exit<Schema.Json, Schema.SchemaError>
+  readonly encodeFailure: (failure: unknown) => Exit.Exit<Schema.Json, Schema.SchemaError>
+}
+
+const jsonEncoder = (schema: Schema.Codec<unknown, unknown>) =>
+  Schema.encodeUnknownExit(Schema.toCodecJson(schema), InputProblem.parseOptions)
+
+const prepare = (handler: Handler.Any): Prepared => ({
+  handler,
+  decodeInput: Schema.decodeUnknownExit(Schema.toCodecJson(handler.input), InputProblem.parseOptions),
+  encodeOutput: jsonEncoder(handler.output),
+  encodeFailure: jsonEncoder(handler.failure)
+})
+
+/** A handler that did not end within its call. */
+interface Running {
+  readonly attempt: Attempt
+  readonly fiber: Fiber.Fiber<unknown, unknown>
+  readonly context: RunContext
+  readonly conclude: (outcome: Outcome | undefined, exit: Exit.Exit<unknown, unknown> | undefined) => void
+  ending: Extract<Outcome, "timed_out" | "cancelled"> | undefined
+}
+
+export class HandlerExecutor {
+  readonly handlers: ReadonlyArray<Announcement>
+  private readonly parts: Parts
+  private readonly prepared: ReadonlyMap<string, Prepared>
+  private readonly running = new Map<Attempt, Running>()
+
+  constructor(parts: Parts) {
+    this.parts = parts
+    this.handlers = parts.handlers.map(({ concurrency, name }) => ({ name, concurrency }))
+    this.prepared = new Map(parts.handlers.map((handler) => [handler.name, prepare(handler)]))
+  }
+
+  /** How many of this handler may run at once. One that is not known takes no time. */
+  concurrency(name: string): number {
+    return this.prepared.get(name)?.handler.concurrency ?? Number.POSITIVE_INFINITY
+  }
+
+  start(attempt: Attempt, spec: HandlerSpec, settle: (result: AttemptResult) => void): void {
+    const prepared = this.prepared.get(spec.handler)
+    if (prepared === undefined) return settle(notStarted(attempt, this.unknown(spec.handler)))
+    const input = prepared.decodeInput(spec.input)
+    if (Exit.isFailure(input)) return settle(notStarted(attempt, badInput(input.cause)))
+    const context = new RunContext(attempt)
+    const since = performance.now()
+    const finish = (exit: Exit.Exit<unknown, unknown>) =>
+      settle({ ...times(attempt, since), ...conclusion(prepared, exit, attempt.settings.output.tail) })
+    const effect = call(prepared.handler, input.value, context)
+    if (Exit.isExit(effect)) return finish(effect)
+    const fiber = this.parts.fork(effect)
+    const exit = fiber.pollUnsafe()
+    if (exit !== undefined) return finish(exit)
+    this.follow({
+      attempt,
+      fiber,
+      context,
+      conclude: (outcome, how) => {
+        if (outcome === undefined && how !== undefined) return finish(how)
+        const isHanging = how === undefined
+        settle({
+          ...times(attempt, since),
+          outcome: outcome ?? "failed",
+          ...(isHanging ? { message: `handler "${spec.handler}" does not heed its interruption` } : {})
+        })
+      },
+      ending: undefined
+    })
+  }
+
+  cancel(attempt: Attempt): void {
+    const running = this.running.get(attempt)
+    if (running !== undefined) this.end(running, "cancelled")
+  }
+
+  /** Interrupts what runs. Does not wait: the end of the process ends what does not heed that. */
+  get endAll(): Effect.Effect<void> {
+    return Effect.sync(() => {
+      for (const { context, fiber } of this.running.values()) {
+        context.abort()
+        fiber.interruptUnsafe()
+      }
+    })
+  }
+
+  private follow(running: Running): void {
+    const { attempt, fiber } = running
+    const { timeout } = attempt.settings
+    this.running.set(attempt, running)
+    const cancelTimer = timeout === undefined ? undefined : Timer.after(timeout, () => this.end(running, "timed_out"))
+    fiber.addObserver((exit) => {
+      cancelTimer?.()
+      // Otherwise it was given up before.
+      if (this.running.delete(attempt)) running.conclude(running.ending, exit)
+    })
+  }
+
+  private end(running: Running, outcome: "timed_out" | "cancelled"): void {
+    if (running.ending !== undefined) return
+    running.ending = outcome
+    const { attempt, context, fiber } = running
+    const cancelTimer = Timer.after(attempt.settings.grace, () => {
+      if (!this.running.delete(attempt)) return
+      running.conclude(outcome, undefined)
+      this.parts.replacement.request({
+        exitCode: ExitCode.handlerHangs,
+        message: `a handler did not heed its interruption within ${attempt.settings.grace} ms`
+      })
+    })
+    fiber.addObserver(cancelTimer)
+    context.abort()
+    fiber.interruptUnsafe()
+  }
+
+  private unknown(name: string): string {
+    const known = this.handlers.map((handler) => handler.name).join(", ")
+    const reason = this.parts.problem === undefined ? "" : `; ${this.parts.problem}`
+    return `no handler "${name}" is loaded here (there are: ${known}${reason})`
+  }
+}
+
+const call = (handler: Handler.Any, input: unknown, context: RunContext): Effect.Effect<unknown, unknown> => {
+  try {
+    return handler.run(input, context)
+  } catch (error) {
+    return Exit.die(error)
+  }
+}
+
+/** What a handler sees of its attempt. Made for each, so what few look at is made when they do. */
+class RunContext implements Handler.HandlerContext {
+  private readonly item: Attempt["item"]
+  private controller: AbortController | undefined
+  private isAborted = false
+
+  constructor({ item }: Attempt) {
+    this.item = item
+  }
+
+  get taskId(): string {
+    return taskId(this.item.suiteId, this.item.index)
+  }
+
+  get suiteId(): string {
+    return this.item.suiteId
+  }
+
+  get attempt(): number {
+    return this.item.attempt
+  }
+
+  get signal(): AbortSignal {
+    this.controller ??= new AbortController()
+    if (this.isAborted) this.controller.abort()
+    return this.controller.signal
+  }
+
+  abort(): void {
+    this.isAborted = true
+    this.controller?.abort()
+  }
+}
+
+const times = ({ item: { attempt, index }, startedAt }: Attempt, since: number) => {
+  const duration = performance.now() - since
+  return { index, attempt, startedAt, finishedAt: Math.max(startedAt, Date.now()), duration }
+}
+
+/** What a handler's end means. */
+const conclusion = (
+  { encodeFailure, encodeOutput, handler }: Prepared,
+  exit: Exit.Exit<unknown, unknown>,
+  tail: number
+): Pick<AttemptResult, "outcome" | "output" | "message" | "stderr"> => {
+  if (Exit.isSuccess(exit)) return answer(encodeOutput(exit.value), "succeeded", `output of handler "${handler.name}"`)
+  const failure = Cause.findErrorOption(exit.cause)
+  if (Option.isSome(failure)) {
+    return answer(encodeFailure(failure.value), "failed", `failure of handler "${handler.name}"`, failure.value)
+  }
+  const defect = Cause.squash(exit.cause)
+  const stack = defect instanceof Error ? (defect.stack ?? "") : ""
+  const stderr = Text.toCarriable(stack.split("\n").slice(0, stackLines).join("\n").slice(0, tail))
+  return { outcome: "failed", message: lineOf(defect), ...(stderr === "" ? {} : { stderr }) }
+}
+
+const answer = (
+  encoded: Exit.Exit<Schema.Json, Schema.SchemaError>,
+  outcome: "succeeded" | "failed",
+  what: string,
+  failure?: unknown
+): Pick<AttemptResult, "outcome" | "output" | "message"> => {
+  if (Exit.isFailure(encoded)) {
+    // An error outside of the schema says more than that it is outside.
+    const inner = failure === undefined ? "" : `: ${lineOf(failure)}`
+    return { outcome: "failed", message: `${what} does not fit its schema: ${explain(encoded.cause)}${inner}` }
+  }
+  const { value: output } = encoded
+  // A handler that returns nothing has no output.
+  if (output === undefined) return { outcome }
+  const problem = refuse(output)
+  if (problem !== undefined) return { outcome: "failed", message: `${what} ${problem}` }
+  return outcome === "succeeded" ? { outcome, output } : { outcome, output, message: lineOf(failure) }
+}
+
+const badInput = (cause: Cause.Cause<Schema.SchemaError>): string => explain(cause)
+
+/** A schema's refusal in one line that names the field. */
+const explain = (cause: Cause.Cause<Schema.SchemaError>): string => {
+  const error = Cause.findErrorOption(cause)
+  return Option.isNone(error) ? lineOf(Cause.squash(cause)) : InputProblem.fromSchemaError(error.value, "input").message
+}
+
+/** One line for people out of whatever was thrown. */
+const lineOf = (thrown: unknown): string => {
+  const text = thrown instanceof Error && thrown.message !== "" ? `${thrown.name}: ${thrown.message}` : inspect(thrown)
+  return Text.toCarriable(text.split("\n", 1)[0]?.slice(0, maxMessage) ?? "")
+}
+
+const inspect = (thrown: unknown): string => {
+  try {
+    return typeof thrown === "string" ? thrown : (JSON.stringify(thrown) ?? String(thrown))
+  } catch {
+    return Object.prototype.toString.call(thrown)
+  }
+}

@@ -1,0 +1,209 @@
+/**
+ * What a worker has: tasks that wait, tasks that run, results that nobody has been told yet. Plain data and callbacks, like
+ * the executor under it.
+ *
+ * Tasks start in the order in which they came. A command takes the whole worker, a handler with concurrency 4 a quarter of
+ * it; the first task that waits starts when what it takes is free, and those behind it wait for it. As everything that
+ * runs ends, nothing waits for ever.
+ */
+import type { WorkItem, WorkResult } from "@muster/domain/Rpc/WorkerRpcs"
+import type { SuiteId } from "@muster/domain/Suite/Id"
+import { isCommand, resolve } from "@muster/domain/Task"
+import type { AttemptResult, TaskDefaults } from "@muster/domain/Task"
+import type { Attempt, Shape as Executor } from "./Executor.ts"
+import { unstarted } from "./Executor.ts"
+import type { StartedItem } from "./TaskSource.ts"
+
+/** Most items to ask for at once while the tasks are handlers. */
+export const maxBatch = 256
+
+/** Suites whose defaults are remembered: the present one, and those whose last tasks may still be on their way. */
+const maxSuites = 16
+
+/** Cancellations kept for items that have not arrived yet. An attempt never comes twice, so an old one harms nobody. */
+const maxEarly = 1_024
+
+/** Room for rounding: four quarters make one. */
+const epsilon = 1e-9
+
+/** Characters of results to hand in at once: well below the largest message, whatever they expand to. */
+const maxHandIn = 4 * 1024 * 1024
+
+type Key = string
+
+const keyOf = ({ attempt, index, suiteId }: Pick<WorkItem, "suiteId" | "index" | "attempt">): Key =>
+  `${suiteId}.${index}.${attempt}`
+
+interface Running {
+  readonly attempt: Attempt
+  isTold: boolean
+}
+
+export class Slot {
+  private readonly executor: Executor
+  /** Called when something ended by itself, that is not within a call of `add`, `use` or `cancel`. */
+  private readonly onChange: () => void
+  private readonly defaults = new Map<SuiteId, TaskDefaults>()
+  private waiting: Array<WorkItem> = []
+  private head = 0
+  private readonly running = new Map<Key, Running>()
+  private readonly early = new Set<Key>()
+  private load = 0
+  private results: Array<WorkResult> = []
+  private lastWasHandler = false
+  private isPumping = false
+
+  constructor(executor: Executor, onChange: () => void) {
+    this.executor = executor
+    this.onChange = onChange
+  }
+
+  /** How many more items may come: none while some wait or everything is taken. */
+  get room(): number {
+    if (this.head < this.waiting.length || this.load > 1 - epsilon) return 0
+    // Only one at a time unless they are known to be short: commands that wait here could run elsewhere.
+    return this.lastWasHandler ? maxBatch : 1
+  }
+
+  /** Nothing waits and nothing runs. There may be results. */
+  get isIdle(): boolean {
+    return this.running.size === 0 && this.head === this.waiting.length
+  }
+
+  get hasResults(): boolean {
+    return this.results.length > 0
+  }
+
+  /** Some items wait for the defaults of their suite. */
+  get isHeldUp(): boolean {
+    const next = this.waiting[this.head]
+    return next !== undefined && !this.defaults.has(next.suiteId)
+  }
+
+  /** What tasks of a suite inherit. */
+  use(suiteId: SuiteId, defaults: TaskDefaults): void {
+    // Put last: what was used longest ago is forgotten first.
+    this.defaults.delete(suiteId)
+    this.defaults.set(suiteId, defaults)
+    for (const oldest of this.defaults.keys()) {
+      if (this.defaults.size <= maxSuites) break
+      this.defaults.delete(oldest)
+    }
+    this.pump()
+  }
+
+  /** Starts what may start; the rest waits. */
+  add(items: ReadonlyArray<WorkItem>): void {
+    if (this.head === this.waiting.length) {
+      this.waiting = [...items]
+      this.head = 0
+    } else {
+      this.waiting.push(...items)
+    }
+    this.pump()
+  }
+
+  cancel(which: Pick<WorkItem, "suiteId" | "index" | "attempt">): void {
+    const key = keyOf(which)
+    const running = this.running.get(key)
+    if (running !== undefined) return this.executor.cancel(running.attempt)
+    const found = this.waiting.findIndex((item, place) => place >= this.head && keyOf(item) === key)
+    if (found >= 0) {
+      for (const item of this.waiting.splice(found, 1)) this.giveUp(item)
+      return
+    }
+    // Not here yet, or ended: then this is one name too many in a small set.
+    if (this.early.size >= maxEarly) this.early.clear()
+    this.early.add(key)
+  }
+
+  /** Results to hand in; they count as handed in. */
+  takeResults(): ReadonlyArray<WorkResult> {
+    let size = 0
+    let count = 0
+    while (count < this.results.length && size < maxHandIn) size += sizeOf(this.results[count++]?.result)
+    const taken = this.results
+    this.results = taken.slice(count)
+    return count === taken.length ? taken : taken.slice(0, count)
+  }
+
+  /** Attempts that have run for `age` milliseconds and that nobody was told of; they count as told. */
+  takeStarted(now: number, age: number): ReadonlyArray<StartedItem> {
+    const items: Array<StartedItem> = []
+    for (const running of this.running.values()) {
+      const { item, startedAt } = running.attempt
+      if (running.isTold || now - startedAt < age) continue
+      running.isTold = true
+      const pid = isCommand(item.spec) ? this.executor.processId(running.attempt) : undefined
+      items.push({
+        suiteId: item.suiteId,
+        index: item.index,
+        attempt: item.attempt,
+        startedAt,
+        ...(pid === undefined ? {} : { pid })
+      })
+    }
+    return items
+  }
+
+  /** Some of what runs has not been told. */
+  get hasUntold(): boolean {
+    for (const { isTold } of this.running.values()) if (!isTold) return true
+    return false
+  }
+
+  private pump(): void {
+    // What ends within its start comes back here: the loop below goes on by itself.
+    if (this.isPumping) return
+    this.isPumping = true
+    for (let item = this.waiting[this.head]; item !== undefined; item = this.waiting[this.head]) {
+      const defaults = this.defaults.get(item.suiteId)
+      if (defaults === undefined) break
+      const share = this.executor.share(item.spec)
+      if (this.load > 0 && this.load + share > 1 + epsilon) break
+      this.head++
+      this.start(item, defaults, share)
+    }
+    this.isPumping = false
+  }
+
+  private giveUp(item: WorkItem): void {
+    this.results.push({ suiteId: item.suiteId, result: unstarted(item, "cancelled") })
+  }
+
+  private start(item: WorkItem, defaults: TaskDefaults, share: number): void {
+    this.lastWasHandler = !isCommand(item.spec)
+    if (this.early.size > 0 && this.early.delete(keyOf(item))) return this.giveUp(item)
+    const attempt: Attempt = { item, settings: resolve(item.spec, defaults), startedAt: Date.now() }
+    let isSettled = false
+    let isRunning = false
+    this.executor.start(attempt, (result: AttemptResult) => {
+      isSettled = true
+      this.results.push({ suiteId: item.suiteId, result })
+      if (!isRunning) return // within its start
+      this.running.delete(keyOf(item))
+      this.load = this.running.size === 0 ? 0 : this.load - share
+      this.pump()
+      this.onChange()
+    })
+    if (isSettled) return
+    isRunning = true
+    this.load += share
+    this.running.set(keyOf(item), { attempt, isTold: false })
+  }
+}
+
+/** Roughly how many characters a result takes. */
+const sizeOf = (result: AttemptResult | undefined): number =>
+  200 +
+  (result?.stdout?.length ?? 0) +
+  (result?.stderr?.length ?? 0) +
+  (result?.output === undefined ? 0 : outputSize(result.output))
+
+/** A handler's output is limited; only what is no plain value is worth looking at. */
+const outputSize = (output: unknown): number =>
+  typeof output === "string"
+    ? output.length
+    : typeof output === "object" && output !== null
+      ? JSON.stringify(output).length
+      : 10

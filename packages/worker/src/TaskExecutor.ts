@@ -1,0 +1,35 @@
+/**
+ * The executor of a managed worker: commands and handlers.
+ */
+import { Effect, Layer } from "effect"
+import { isCommand } from "@muster/domain/Task"
+import * as CommandExecutor from "./CommandExecutor.ts"
+import type { Shape } from "./Executor.ts"
+import { Executor } from "./Executor.ts"
+import * as HandlerExecutor from "./HandlerExecutor.ts"
+import type { Replacement } from "./Replacement.ts"
+import type { WorkerConfig } from "./WorkerConfig.ts"
+
+export const layer: Layer.Layer<Executor, never, WorkerConfig | Replacement> = Layer.effect(
+  Executor,
+  Effect.gen(function* () {
+    const [commands, handlers] = yield* Effect.all([CommandExecutor.make(), HandlerExecutor.make()], {
+      concurrency: "unbounded"
+    })
+    return Executor.of({
+      handlers: handlers.handlers,
+      share: (spec) => (isCommand(spec) ? 1 : 1 / handlers.concurrency(spec.handler)),
+      start: (attempt, settle) => {
+        const { spec } = attempt.item
+        if (isCommand(spec)) commands.start(attempt, spec, settle)
+        else handlers.start(attempt, spec, settle)
+      },
+      cancel: (attempt) => {
+        commands.cancel(attempt)
+        handlers.cancel(attempt)
+      },
+      processId: (attempt) => commands.processId(attempt),
+      endAll: Effect.andThen(handlers.endAll, commands.endAll)
+    } satisfies Shape)
+  })
+)

@@ -1,0 +1,44 @@
+/**
+ * Everything that a worker process consists of.
+ */
+import { Cause, Effect } from "effect"
+import * as Scratch from "./Command/Scratch.ts"
+import * as ExitCode from "./ExitCode.ts"
+import * as Guardian from "./Guardian.ts"
+import * as ManagedTaskSource from "./ManagedTaskSource.ts"
+import { Replacement } from "./Replacement.ts"
+import * as TaskExecutor from "./TaskExecutor.ts"
+import * as Worker from "./Worker.ts"
+import { cookieVariable, layerConfig, WorkerConfig } from "./WorkerConfig.ts"
+
+/** The manager holds the other end of standard input and writes nothing: its end means that the manager is gone. */
+const orphaned = Effect.callback<void>((resume) => {
+  const gone = () => resume(Effect.void)
+  process.stdin.once("end", gone)
+  process.stdin.once("close", gone)
+  process.stdin.once("error", gone)
+  process.stdin.resume()
+})
+
+const work = Effect.gen(function* () {
+  const config = yield* WorkerConfig
+  const replacement = yield* Replacement
+  // First of all: from here on nothing that this process starts can outlive it.
+  yield* Guardian.start({
+    mark: cookieVariable(config),
+    currentFile: Scratch.currentFile(Scratch.place(config)),
+    onBroken: (message) => replacement.request({ exitCode: ExitCode.broken, message })
+  })
+  return yield* Worker.run(orphaned).pipe(Effect.provide([TaskExecutor.layer, ManagedTaskSource.layer]))
+})
+
+/** Runs a worker by the environment of this process, and answers with the exit code that it shall end with. */
+export const program: Effect.Effect<number> = work.pipe(
+  Effect.scoped,
+  Effect.provide([Replacement.layer, layerConfig]),
+  Effect.catchTags({
+    ConfigError: (error) => Effect.as(Effect.logError(error.message), ExitCode.badSettings),
+    SocketError: (error) => Effect.as(Effect.logError(error.message), ExitCode.managerLost)
+  }),
+  Effect.catchCause((cause) => Effect.as(Effect.logError(Cause.pretty(cause)), ExitCode.broken))
+)

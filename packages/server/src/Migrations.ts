@@ -9,9 +9,14 @@ import type { SqlError } from "effect/sql/SqlError"
 import type { Migration } from "./Migration.ts"
 import * as EventStoreTables from "./migrations/0001_event_store.ts"
 import * as ReadModels from "./migrations/0002_read_models.ts"
+import * as Histories from "./migrations/0003_histories.ts"
 
 /** All steps in order. */
-export const migrations: ReadonlyArray<Migration> = [EventStoreTables.migration, ReadModels.migration]
+export const migrations: ReadonlyArray<Migration> = [
+  EventStoreTables.migration,
+  ReadModels.migration,
+  Histories.migration
+]
 
 /** The version that this program works with. */
 export const supported = migrations.length

@@ -47,9 +47,6 @@ const toRecorded = (row: EventRow): Recorded => ({
 /** Postgres' largest `int`: the highest version that a stream can have. */
 const maxVersion = 2 ** 31 - 1
 
-const storeError = (operation: string) => (error: SqlError) =>
-  new EventStore.EventStoreError({ operation, cause: error, retryable: SqlFailure.isRetryable(error) })
-
 const insertion = ({ events, expectedVersion, stream }: EventStore.Append): EventStore.Write => ({
   text: insertEvents,
   params: [
@@ -109,13 +106,13 @@ export const make = Effect.gen(function* () {
       })
       return rows.map((row) => row.command_id)
     },
-    Effect.mapError(storeError("append"))
+    Effect.mapError(SqlFailure.toStoreError("append"))
   )
 
   /** A multi-row insert reports whichever key it met first, so ask which it really was. */
   const explainFailure = Effect.fnUntraced(function* (options: EventStore.Append, error: SqlError) {
     const key = SqlFailure.violatedUnique(error)
-    if (key !== versionKey && key !== commandKey) return yield* storeError("append")(error)
+    if (key !== versionKey && key !== commandKey) return yield* SqlFailure.toStoreError("append")(error)
     const { expectedVersion, stream } = options
     const commandIds = yield* knownCommands(options)
     return yield* commandIds.length > 0
@@ -141,7 +138,7 @@ export const make = Effect.gen(function* () {
       params: [stream, range.after ?? 0, range.upTo ?? maxVersion, range.limit ?? maxVersion]
     }).pipe(
       Effect.map((rows) => rows.map(toRecorded)),
-      Effect.mapError(storeError("readStream"))
+      Effect.mapError(SqlFailure.toStoreError("readStream"))
     )
 
   const readAll = Effect.fnUntraced(function* ({ after, limit, types }: EventStore.LogRange) {
@@ -156,7 +153,7 @@ export const make = Effect.gen(function* () {
           and transaction_id < pg_snapshot_xmin(pg_current_snapshot())
         order by e.transaction_id, position limit $3`,
       params: [String(after.transactionId), Param.bigint(after.position), limit, Param.texts(types ?? null)]
-    }).pipe(Effect.mapError(storeError("readAll")))
+    }).pipe(Effect.mapError(SqlFailure.toStoreError("readAll")))
     const last = rows.at(-1)
     return {
       events: rows.filter(({ wanted }) => wanted).map(toRecorded),
@@ -177,7 +174,7 @@ export const make = Effect.gen(function* () {
       params: [stream, commandId]
     }).pipe(
       Effect.map((rows) => rows.map(toRecorded)),
-      Effect.mapError(storeError("eventsOfCommand"))
+      Effect.mapError(SqlFailure.toStoreError("eventsOfCommand"))
     )
 
   const lastVersion = (stream: string) =>
@@ -186,7 +183,7 @@ export const make = Effect.gen(function* () {
       params: [stream]
     }).pipe(
       Effect.map((rows) => rows[0]?.version ?? 0),
-      Effect.mapError(storeError("lastVersion"))
+      Effect.mapError(SqlFailure.toStoreError("lastVersion"))
     )
 
   const loadSnapshot = (stream: string) =>
@@ -197,7 +194,7 @@ export const make = Effect.gen(function* () {
       Effect.map(([row]) =>
         row === undefined ? undefined : { version: row.version, schemaVersion: row.schema_version, state: row.state }
       ),
-      Effect.mapError(storeError("loadSnapshot"))
+      Effect.mapError(SqlFailure.toStoreError("loadSnapshot"))
     )
 
   const saveSnapshot = (stream: string, snapshot: EventStore.Snapshot) =>
@@ -208,7 +205,7 @@ export const make = Effect.gen(function* () {
         set version = excluded.version, schema_version = excluded.schema_version, state = excluded.state, saved_at = now()
         where (snapshots.version, snapshots.schema_version) < (excluded.version, excluded.schema_version)`,
       params: [stream, snapshot.version, snapshot.schemaVersion, snapshot.state]
-    }).pipe(Effect.asVoid, Effect.mapError(storeError("saveSnapshot")))
+    }).pipe(Effect.asVoid, Effect.mapError(SqlFailure.toStoreError("saveSnapshot")))
 
   return EventStore.EventStore.of({
     append,

@@ -3,6 +3,7 @@
  */
 import { Predicate } from "effect"
 import type { SqlError } from "effect/sql/SqlError"
+import { EventStoreError } from "./EventStore.ts"
 
 /** The server's five-character error code, if it was the server that refused. */
 export const sqlState = (error: SqlError): string | undefined => {
@@ -25,3 +26,9 @@ export const isRetryable = (error: SqlError): boolean => {
 /** The name of the unique constraint or index that was violated. */
 export const violatedUnique = (error: SqlError): string | undefined =>
   error.reason._tag === "UniqueViolation" ? error.reason.constraint : undefined
+
+/** What a caller of the store has to know of it. */
+export const toStoreError =
+  (operation: string) =>
+  (error: SqlError): EventStoreError =>
+    new EventStoreError({ operation, cause: error, retryable: isRetryable(error) })

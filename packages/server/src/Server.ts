@@ -20,6 +20,9 @@ import * as Cluster from "./Cluster.ts"
 import * as Database from "./Database.ts"
 import * as CoordinatorEntityLive from "./Entities/CoordinatorEntityLive.ts"
 import * as Housekeeping from "./Entities/Housekeeping.ts"
+import { HttpRoutes } from "./Http/HttpRoutes.ts"
+import * as Readiness from "./Http/Readiness.ts"
+import * as ReadinessPartsLive from "./Http/ReadinessPartsLive.ts"
 import * as ManagerEntityLive from "./Entities/ManagerEntityLive.ts"
 import * as SuiteEntityLive from "./Entities/SuiteEntityLive.ts"
 import * as WorkerEntityLive from "./Entities/WorkerEntityLive.ts"
@@ -41,6 +44,7 @@ import * as ClientRpcsLive from "./Rpc/ClientRpcsLive.ts"
 import * as ManagerRpcsLive from "./Rpc/ManagerRpcsLive.ts"
 import { ServerInfo } from "./Rpc/ServerInfo.ts"
 import type { ServerConfig } from "./ServerConfig.ts"
+import * as Subscriptions from "./Subscriptions.ts"
 import * as SuitesLive from "./SuitesLive.ts"
 import { Timings } from "./Timings.ts"
 import { version } from "./Version.ts"
@@ -116,14 +120,18 @@ const store = (
   )
 
 export const layer = (config: ServerConfig): Layer.Layer<never, StartFailure> =>
-  HttpRouter.serve(Layer.mergeAll(ManagerSocket, ClientSocket), { disableLogger: true, disableListenLog: true }).pipe(
+  HttpRouter.serve(Layer.mergeAll(HttpRoutes, ManagerSocket, ClientSocket), {
+    disableLogger: true,
+    disableListenLog: true
+  }).pipe(
     Layer.provide(NodeHttpServer.layer(createServer, { host: config.host, port: config.port })),
-    Layer.provide(Queries),
+    Layer.provide([Readiness.layer, Queries]),
+    Layer.provide(ReadinessPartsLive.layer),
     Layer.provide([SuitesLive.layer, ManagersLive.layer]),
     Layer.provide(Actors),
     Layer.provide(Cluster.layer({ host: config.clusterHost, port: config.clusterPort })),
     Layer.provide(seedTokens(config)),
-    Layer.provide([Tokens.layer, serverInfo(config)]),
+    Layer.provide([Tokens.layer, Subscriptions.layer, serverInfo(config)]),
     Layer.provide(MeteredEventStore.layer),
     Layer.provideMerge(Metrics.layer),
     Layer.provide(store(config)),

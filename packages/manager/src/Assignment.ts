@@ -1,0 +1,163 @@
+/**
+ * Which suite runs on this machine: takes the coordinator's directives and leads one suite after the other through the
+ * steps of `Activity`.
+ *
+ * Directives say what shall be. One that asks for what is so already changes nothing, and one that comes while a suite is
+ * on its way out is taken when it is gone.
+ */
+import { Context, Effect, Layer, Queue, Result } from "effect"
+import type { Directive } from "@muster/domain/Manager/Directive"
+import type { SuiteId } from "@muster/domain/Suite/Id"
+import * as Activity from "./Activity.ts"
+import { Announcer } from "./Announcer.ts"
+import { Hooks } from "./Hooks.ts"
+import * as LogReader from "./LogReader.ts"
+import { Machine } from "./Machine.ts"
+import { ManagerConfig } from "./ManagerConfig.ts"
+import { Prefetch } from "./Prefetch.ts"
+import { Reporter } from "./Reporter.ts"
+import { WorkerPool } from "./WorkerPool.ts"
+
+type Assigned = Extract<Directive, { readonly _tag: "Assigned" }>
+
+/** The directives that say which suite is to run, and what of it. */
+export type Order = Extract<Directive, { readonly _tag: "Assigned" | "Release" | "CancelTasks" | "Drain" }>
+
+export class Assignment extends Context.Service<
+  Assignment,
+  {
+    readonly order: (order: Order) => void
+    /** Carries out orders, for one session. When it is interrupted everything of the session is left where it is. */
+    readonly run: Effect.Effect<never>
+    /** Takes nothing more: what nobody began goes back, and no order is carried out any more. */
+    readonly close: () => void
+    /** The session is over, and with it the right to run anything: ends it all. */
+    readonly abandon: Effect.Effect<void>
+    readonly activity: () => Activity.State
+  }
+>()("@muster/manager/Assignment") {}
+
+/** The suite that is here. */
+interface Current {
+  readonly suiteId: SuiteId
+  /** It takes no more tasks and goes when what runs has ended. */
+  isLeaving: boolean
+}
+
+type Message = Order | { readonly _tag: "SuiteLeft" }
+
+const make = Effect.gen(function* () {
+  const announcer = yield* Announcer
+  const config = yield* ManagerConfig
+  const hooks = yield* Hooks
+  const { directory } = yield* Machine
+  const pool = yield* WorkerPool
+  const prefetch = yield* Prefetch
+  const reporter = yield* Reporter
+
+  const inbox = yield* Queue.unbounded<Message>()
+  let activity = Activity.initial(Date.now())
+  let current: Current | undefined
+  /** Begins when the current one is gone. */
+  let next: Assigned | undefined
+  let isClosed = false
+
+  const step = (to: Parameters<typeof Activity.step>[1]) => {
+    // Steps are made in this module only, in an order that the machine allows: anything else is a defect.
+    activity = Result.getOrThrow(Activity.step(activity, to, Date.now()))
+    announcer.say({ _tag: "Activity", activity: activity.activity, suiteId: activity.suiteId })
+  }
+
+  /** Logs that are in use are not removed, nor are those of a suite that just left. */
+  const keepLogs = (suiteId: SuiteId) =>
+    LogReader.keep(directory.logs, suiteId).pipe(Effect.catch((error) => Effect.logError(error.message)))
+
+  /** Leads a suite from its arrival until nothing of it is left. */
+  const lead = Effect.fn("Assignment.lead")(function* ({ spec, suiteId }: Assigned) {
+    const workers = spec.workers ?? config.workers
+    step({ activity: "preparing", suiteId })
+    yield* keepLogs(suiteId)
+    yield* hooks.prepare(suiteId, spec)
+    step({ activity: "executing" })
+    yield* pool.useSuite({ suiteId, defaults: spec.defaults ?? {} }, workers)
+    yield* prefetch.run(suiteId, workers)
+    yield* pool.idle
+    // The coordinator is to know how everything ended before it hears that nothing is left.
+    yield* reporter.settled(() => true)
+    step({ activity: "cleanup" })
+    yield* keepLogs(suiteId)
+    yield* hooks.cleanup(suiteId, spec)
+    step({ activity: "idle" })
+    announcer.say({ _tag: "Released", suiteId })
+  })
+
+  const begin = Effect.fnUntraced(function* (order: Assigned) {
+    current = { suiteId: order.suiteId, isLeaving: false }
+    yield* lead(order).pipe(Effect.andThen(Queue.offer(inbox, { _tag: "SuiteLeft" })), Effect.forkScoped)
+  })
+
+  const leave = () => {
+    if (current !== undefined) current.isLeaving = true
+    prefetch.close()
+  }
+
+  const carryOut = Effect.fnUntraced(function* (message: Message) {
+    switch (message._tag) {
+      case "Assigned":
+        if (isClosed) return
+        if (current === undefined) return yield* begin(message)
+        if (current.suiteId === message.suiteId && !current.isLeaving) return
+        next = message
+        return leave()
+      case "Release":
+        if (next?.suiteId === message.suiteId) next = undefined
+        if (current?.suiteId === message.suiteId) return leave()
+        return announcer.say({ _tag: "Released", suiteId: message.suiteId })
+      case "CancelTasks":
+        if (current?.suiteId !== message.suiteId) return
+        prefetch.cancel(message.tasks)
+        return pool.cancel(message.suiteId, message.tasks)
+      case "Drain":
+        return prefetch.drain(message.draining)
+      case "SuiteLeft": {
+        const order = next
+        current = undefined
+        next = undefined
+        if (order !== undefined && !isClosed) yield* begin(order)
+      }
+    }
+  })
+
+  const run = Effect.andThen(Queue.clear(inbox), Queue.take(inbox).pipe(Effect.flatMap(carryOut), Effect.forever)).pipe(
+    Effect.scoped
+  )
+
+  const close = () => {
+    isClosed = true
+    leave()
+  }
+
+  const abandon = Effect.fn("Assignment.abandon")(function* () {
+    prefetch.abandon()
+    yield* pool.dismiss({ report: false })
+    current = undefined
+    next = undefined
+    if (activity.activity !== "idle") step({ activity: "idle" })
+  })
+
+  return Assignment.of({
+    order: (order) => {
+      Queue.offerUnsafe(inbox, order)
+    },
+    run,
+    close,
+    abandon: abandon(),
+    activity: () => activity
+  })
+})
+
+export const layer: Layer.Layer<
+  Assignment,
+  never,
+  Announcer | Hooks | Machine | ManagerConfig | Prefetch | Reporter | WorkerPool
+> = Layer.effect(Assignment, make)

@@ -101,7 +101,8 @@ export class HandlerExecutor {
   start(attempt: Attempt, spec: HandlerSpec, settle: (result: AttemptResult) => void): void {
     const prepared = this.prepared.get(spec.handler)
     if (prepared === undefined) return settle(notStarted(attempt, this.unknown(spec.handler)))
-    const input = prepared.decodeInput(spec.input)
+    // JSON has no word for "nothing": what is absent is null, which is also how a codec of JSON writes undefined.
+    const input = prepared.decodeInput(spec.input ?? null)
     if (Exit.isFailure(input)) return settle(notStarted(attempt, badInput(input.cause)))
     const context = new RunContext(attempt)
     const since = performance.now()

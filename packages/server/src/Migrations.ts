@@ -10,6 +10,7 @@ import type { Migration } from "./Migration.ts"
 import * as EventStoreTables from "./migrations/0001_event_store.ts"
 import * as ReadModels from "./migrations/0002_read_models.ts"
 import * as Histories from "./migrations/0003_histories.ts"
+import * as RestoredLog from "./RestoredLog.ts"
 
 /** All steps in order. */
 export const migrations: ReadonlyArray<Migration> = [
@@ -140,7 +141,9 @@ export const migrateTo = Effect.fn("Migrations.migrateTo")(function* (
     for (const migration of known.slice(target, from).toReversed()) {
       yield* revert(sql, migration).pipe(during(`reverting ${migration.version} ${migration.name}`))
     }
-    return { from, to: Math.min(target, known.length) }
+    const to = Math.min(target, known.length)
+    if (to > 0) yield* RestoredLog.adopt(sql).pipe(during("adopting the log of another server"))
+    return { from, to }
   })
   return yield* sql
     .withTransaction(steps)

@@ -126,13 +126,24 @@ const expectedOf = ({ expected, issue, parent, path }: Finding): string => {
   }
 }
 
-/** JSON has no infinite numbers, and their stand-ins are nobody's business. */
-const withoutPrefix = (message: string): string =>
-  message.replace(/^Expected /, "").replaceAll('number | "Infinity" | "-Infinity" | "NaN"', "number")
+const withoutPrefix = (message: string): string => message.replace(/^Expected /, "")
 
-/** The library's own words for a type: an issue without input is formatted as nothing but them. */
-const expectationOfType = (ast: SchemaAST.AST): string =>
-  withoutPrefix(SchemaIssue.defaultLeafHook(new SchemaIssue.InvalidType(SchemaAST.toEncoded(ast))))
+/** JSON has no infinite numbers, and what stands for them on the wire is nobody's business. */
+const standIns = ' | "Infinity" | "-Infinity" | "NaN"'
+
+/**
+ * The library's own words for a type (an issue without input is formatted as nothing but them), but not the names that we
+ * have given to our own objects and lists: those say nothing to who writes JSON.
+ */
+const expectationOfType = (ast: SchemaAST.AST): string => {
+  const encoded = SchemaAST.toEncoded(ast)
+  if (SchemaAST.isArrays(encoded)) return "array"
+  if (SchemaAST.isObjects(encoded)) return "object"
+  if (SchemaAST.isUnion(encoded)) {
+    return [...new Set(encoded.types.map(expectationOfType))].join(" | ").replace(standIns, "")
+  }
+  return withoutPrefix(SchemaIssue.defaultLeafHook(new SchemaIssue.InvalidType(encoded)))
+}
 
 const knownFields = (ast: SchemaAST.AST): string => {
   if (!SchemaAST.isObjects(ast)) return ""

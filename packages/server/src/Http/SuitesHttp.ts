@@ -4,6 +4,7 @@ import { Api } from "@muster/domain/Api/Api"
 import { CurrentActor } from "@muster/domain/Rpc/Authentication"
 import { SuiteQueries } from "../ReadModels/SuiteQueries.ts"
 import { TaskQueries } from "../ReadModels/TaskQueries.ts"
+import * as InputNesting from "../Rpc/InputNesting.ts"
 import { Suites } from "../Suites.ts"
 import type { Asked } from "../Suites.ts"
 import * as CommandId from "./CommandId.ts"
@@ -39,7 +40,11 @@ export const layer = HttpApiBuilder.group(
       list: ({ query: { label, state, tag, ...filter } }) =>
         queries.list({ ...filter, labels: label, states: state, tags: tag }),
       get: ({ params }) => queries.detail(params.id),
-      submit: (request) => Effect.flatMap(asked(request), (ask) => suites.submit({ ...ask, tasks: request.payload })),
+      submit: (request) =>
+        Effect.gen(function* () {
+          yield* InputNesting.check(request.payload, (place) => `[${place}]`)
+          return yield* suites.submit({ ...(yield* asked(request)), tasks: request.payload })
+        }),
       listTasks: ({ params, query: { label, state, ...filter } }) =>
         tasks.list({ ...filter, suiteId: params.id, labels: label, states: state }),
       close: (request) => Effect.flatMap(asked(request), suites.close),

@@ -16,6 +16,7 @@ import { TaskQueries } from "../ReadModels/TaskQueries.ts"
 import * as Wakeup from "../ReadModels/Wakeup.ts"
 import { WorkerQueries } from "../ReadModels/WorkerQueries.ts"
 import { Suites } from "../Suites.ts"
+import * as InputNesting from "./InputNesting.ts"
 import { ServerInfo } from "./ServerInfo.ts"
 
 /** Pause between two views of a watched suite when the client does not say. Milliseconds. */
@@ -66,7 +67,11 @@ export const layer = ClientRpcs.toLayer(
     return ClientRpcs.of({
       GetServerInfo: () => Effect.succeed(info),
       CreateSuite: (payload) => asked(payload, suites.create),
-      SubmitTasks: (payload) => asked(payload, suites.submit),
+      SubmitTasks: (payload) =>
+        Effect.andThen(
+          InputNesting.check(payload.tasks, (place) => `tasks[${place}]`),
+          asked(payload, suites.submit)
+        ),
       CloseSuite: (payload) => asked(payload, suites.close),
       PauseSuite: (payload) => asked(payload, suites.pause),
       ResumeSuite: (payload) => asked(payload, suites.resume),

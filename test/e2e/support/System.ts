@@ -1,0 +1,163 @@
+/**
+ * A whole Muster of real processes: Postgres, coordinators, managers with their workers.
+ */
+import { createServer } from "node:net"
+import { fileURLToPath } from "node:url"
+import { join } from "node:path"
+import { NodeServices } from "@effect/platform-node"
+import { Context, Effect, Exit, Layer, Redacted, Scope } from "effect"
+import { MusterClient } from "@muster/client/MusterClient"
+import * as EmbeddedPostgres from "@muster/server/EmbeddedPostgres"
+import * as Process from "./Process.ts"
+import * as Wait from "./Wait.ts"
+
+const source = (path: string) => fileURLToPath(new URL(`../../../packages/${path}`, import.meta.url))
+
+const adminToken = "mst_admin_for-tests-only-0123456789"
+const enrolmentToken = "mst_enrolment_for-tests-only-01234"
+
+export interface Coordinator extends Process.Process {
+  readonly url: string
+  readonly port: number
+}
+
+export interface Manager extends Process.Process {
+  readonly name: string
+  readonly directory: string
+}
+
+/** The database server; it can be killed and started again on the same data and port. */
+export interface Postgres {
+  readonly url: string
+  readonly pid: () => number
+  readonly kill: Effect.Effect<void>
+  readonly restart: Effect.Effect<void>
+}
+
+export interface System {
+  readonly postgres: Postgres
+  /** Started and ready to answer. `port`: that of one that has gone, to take its place. */
+  readonly coordinator: (options?: {
+    readonly port?: number
+    readonly env?: Readonly<Record<string, string>>
+  }) => Effect.Effect<Coordinator, never, Scope.Scope>
+  readonly manager: (options: {
+    readonly urls: ReadonlyArray<string>
+    readonly name?: string
+    readonly workers?: number
+    readonly tags?: ReadonlyArray<string>
+    /** That of one that has gone, to take its place. */
+    readonly directory?: string
+    readonly env?: Readonly<Record<string, string>>
+  }) => Effect.Effect<Manager, never, Scope.Scope>
+  readonly client: (url: string | ReadonlyArray<string>) => Effect.Effect<MusterClient["Service"], never, Scope.Scope>
+  readonly adminToken: string
+  readonly enrolmentToken: string
+}
+
+export const freePort = Effect.callback<number>((resume) => {
+  const server = createServer()
+  server.listen(0, "127.0.0.1", () => {
+    const address = server.address()
+    const port = address !== null && typeof address === "object" ? address.port : 0
+    server.close(() => resume(Effect.succeed(port)))
+  })
+})
+
+const isReady = (url: string) =>
+  Effect.promise(() =>
+    fetch(`${url}/readyz`).then(
+      (response) => response.status === 200,
+      () => false
+    )
+  )
+
+/** Times that let tests see within seconds what takes minutes in life. */
+const quick = {
+  MUSTER_MANAGER_DISCONNECT_GRACE: "1500ms",
+  MUSTER_MANAGER_TAKEOVER_GRACE: "10s",
+  MUSTER_HEARTBEAT_INTERVAL: "1s"
+}
+
+const startPostgres = (directory: string) =>
+  Effect.gen(function* () {
+    const outer = yield* Scope.Scope
+    const launch = Effect.gen(function* () {
+      const scope = yield* Scope.fork(outer)
+      const running = yield* EmbeddedPostgres.start({ dataDir: directory }).pipe(
+        Scope.provide(scope),
+        Effect.provide(NodeServices.layer),
+        Effect.orDie
+      )
+      return { scope, running }
+    })
+    let current = yield* launch
+    return {
+      url: Redacted.value(current.running.url),
+      pid: () => current.running.pid,
+      kill: Effect.gen(function* () {
+        process.kill(current.running.pid, "SIGKILL")
+        yield* current.running.exit
+      }),
+      restart: Effect.gen(function* () {
+        yield* Scope.close(current.scope, Exit.void)
+        current = yield* launch
+      })
+    } satisfies Postgres
+  })
+
+export const make: Effect.Effect<System, never, Scope.Scope> = Effect.gen(function* () {
+  const home = yield* Process.directory("e2e")
+  const postgres = yield* startPostgres(join(home, "data"))
+  let started = 0
+
+  return {
+    postgres,
+    adminToken,
+    enrolmentToken,
+    coordinator: Effect.fnUntraced(function* (options = {}) {
+      const port = options.port ?? (yield* freePort)
+      const url = `http://127.0.0.1:${port}`
+      const running = yield* Process.start({
+        name: `coordinator-${started++}`,
+        args: [source("server/src/main.ts")],
+        logs: home,
+        env: {
+          MUSTER_DATABASE_URL: postgres.url,
+          MUSTER_PORT: String(port),
+          MUSTER_ADMIN_TOKEN: adminToken,
+          MUSTER_ENROLMENT_TOKEN: enrolmentToken,
+          ...quick,
+          ...options.env
+        }
+      })
+      yield* Wait.until(`${url} is ready`, isReady(url), (ready) => ready)
+      return { ...running, url, port }
+    }),
+    manager: Effect.fnUntraced(function* (options) {
+      const name = options.name ?? `manager-${started++}`
+      const directory = options.directory ?? join(home, name)
+      const running = yield* Process.start({
+        name,
+        args: [source("manager/src/main.ts")],
+        logs: home,
+        env: {
+          MUSTER_URL: options.urls.join(","),
+          MUSTER_TOKEN: enrolmentToken,
+          MUSTER_MANAGER_NAME: name,
+          MUSTER_MANAGER_DIR: directory,
+          MUSTER_MANAGER_WORKERS: String(options.workers ?? 2),
+          MUSTER_MANAGER_TAGS: (options.tags ?? []).join(","),
+          MUSTER_WORKER_COMMAND: JSON.stringify([process.execPath, source("worker/src/main.ts")]),
+          MUSTER_RECONNECT_MIN: "200ms",
+          ...options.env
+        }
+      })
+      return { ...running, name, directory }
+    }),
+    client: (url) =>
+      Effect.map(Effect.orDie(Layer.build(MusterClient.layer({ url, token: Redacted.make(adminToken) }))), (context) =>
+        Context.get(context, MusterClient)
+      )
+  }
+})

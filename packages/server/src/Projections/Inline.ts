@@ -1,0 +1,46 @@
+/**
+ * All read models that are written with their events, as `Rebuild` replays them.
+ */
+import type { ManagerEvent } from "@muster/domain/Manager/Events"
+import { decider as manager } from "@muster/domain/Manager/Decider"
+import type { Recorded } from "@muster/domain/Recorded"
+import { decider as suite } from "@muster/domain/Suite/Decider"
+import type { SuiteEvent } from "@muster/domain/Suite/Events"
+import { decider as worker } from "@muster/domain/Worker/Decider"
+import type { WorkerEvent } from "@muster/domain/Worker/Events"
+import * as InlineProjection from "../InlineProjection.ts"
+import * as ManagerRows from "./ManagerRows.ts"
+import * as SuiteRows from "./SuiteRows.ts"
+import * as WorkerRows from "./WorkerRows.ts"
+
+/** The type stands beside the data in the log. Only entities write there, each its own events to streams of its own. */
+const tagged = (recorded: Recorded): object => ({ _tag: recorded.type, ...(recorded.data as object) })
+
+export const suites: InlineProjection.InlineProjection = InlineProjection.ofAggregate({
+  name: "suites",
+  tables: ["suites", "tasks", "attempts", "late_results"],
+  streams: "suite-",
+  decider: suite,
+  decode: (recorded) => tagged(recorded) as SuiteEvent,
+  writes: SuiteRows.writes
+})
+
+export const managers: InlineProjection.InlineProjection = InlineProjection.ofAggregate({
+  name: "managers",
+  tables: ["managers"],
+  streams: "manager-",
+  decider: manager,
+  decode: (recorded) => tagged(recorded) as ManagerEvent,
+  writes: ManagerRows.writes
+})
+
+export const workers: InlineProjection.InlineProjection = InlineProjection.ofAggregate({
+  name: "workers",
+  tables: ["workers"],
+  streams: "worker-",
+  decider: worker,
+  decode: (recorded) => tagged(recorded) as WorkerEvent,
+  writes: WorkerRows.writes
+})
+
+export const projections: ReadonlyArray<InlineProjection.InlineProjection> = [suites, managers, workers]

@@ -1,8 +1,7 @@
 /**
  * The output of a task as bytes, read in parts from the machine that has it, also while it is still being written.
  */
-import { Effect, Option, Stream } from "effect"
-import { Data } from "effect"
+import { Data, Effect, Option, Stream } from "effect"
 import type { OutputStream } from "@muster/domain/Manager/Directive"
 import type { LogChunk } from "@muster/domain/Rpc/ManagerRpcs"
 import type { TaskId } from "@muster/domain/Suite/Id"

@@ -1,0 +1,56 @@
+/**
+ * What a command works with: its settings, and a connection when it needs one. The client is loaded only then, so that
+ * `--help` does not pay for it.
+ */
+import { Effect } from "effect"
+import type { Duration } from "effect"
+import type { MusterClient } from "@muster/client/MusterClient"
+import * as Params from "./Params.ts"
+import * as Screen from "./Screen.ts"
+import * as Settings from "./Settings.ts"
+
+export type Client = MusterClient["Service"]
+
+/** The settings of this command. */
+export const settings = Effect.gen(function* () {
+  const flags = Settings.fromOptions({
+    url: yield* Params.url,
+    token: yield* Params.token,
+    dataDir: yield* Params.dataDir,
+    output: yield* Params.output
+  })
+  return yield* Settings.resolve(flags, process.env)
+})
+
+/** How results are to be printed. */
+export const format = Effect.map(settings, ({ output }) => output.value)
+
+/** A coordinator that is just being replaced is back within this time. */
+const shortPatience = "1 second"
+/** For commands that follow something for long: longer than it takes another coordinator to take over. */
+export const longPatience = "1 minute"
+
+/** Connects; the connection closes with the scope. `patience`: how long nobody may answer. */
+export const connect = Effect.fn("Session.connect")(function* (patience: Duration.Input = shortPatience) {
+  const { token, url } = yield* settings
+  const { err } = yield* Screen.Screen
+  const client = yield* Effect.promise(() => import("@muster/client/MusterClient"))
+  let isLost = false
+  return yield* client.MusterClient.make({
+    url: url.value.split(","),
+    // Without a token the coordinator says what is missing; if there is none, that is the first thing to know.
+    token: token.value ?? "",
+    connectTimeout: patience,
+    repeatFor: longPatience,
+    onConnection: (connected) => {
+      const wasLost = isLost
+      isLost = !connected
+      if (!err.isTerminal || wasLost === isLost) return Effect.void
+      return Screen.note(connected ? "connected again" : `connection to ${url.value} lost, trying again`)
+    }
+  })
+})
+
+/** Runs a request on a connection of its own. */
+export const use = <A, E, R>(request: (client: Client) => Effect.Effect<A, E, R>, patience?: Duration.Input) =>
+  Effect.scoped(Effect.flatMap(connect(patience), request))

@@ -207,6 +207,7 @@ describe("a result that comes late", () => {
     ["has it", []],
     ["runs it", [S.started(b, [[1, 1]])]],
     ["has settled it", [S.ended(b, [{ ...S.result(1), next: "succeeded" }])]],
+    ["failed with it", [S.ended(b, [{ ...S.result(1, 1, "failed"), next: "retry", retryAt: S.at }])]],
     ["tries it again", [S.ended(b, [{ ...S.result(1, 1, "failed"), next: "retry" }]), S.leased(c, [[1, 1, 2]])]]
   ] as const)("of a task thought not to have begun is evidence when somebody else %s", (_, more) => {
     given(...lost, S.leased(b, [[1, 1, 1]]), ...more)

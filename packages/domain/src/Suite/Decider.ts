@@ -146,7 +146,7 @@ const isSuperseded = (state: Existing, { epoch, manager }: Commands.LeaseTasks):
 type Standing = "accepted" | "repeated" | "late"
 
 const standing = (state: Existing, { epoch, manager }: Commands.ReportTasks, result: AttemptResult): Standing => {
-  const { outstanding, tasks } = state
+  const { tasks } = state
   const { attempt, index, outcome } = result
   if (!tasks.has(index)) return "late"
   const phase = tasks.phaseOf(index)
@@ -156,10 +156,13 @@ const standing = (state: Existing, { epoch, manager }: Commands.ReportTasks, res
     // A manager that was started again hands in what its earlier sessions have finished.
     if (holder?.manager === manager && holder.epoch <= epoch) return "accepted"
   }
-  if (outstanding.has(manager, index, attempt)) {
-    if (outcome === "lost" && attempt < next) return "repeated"
-    // It counts as long as nobody else has begun again.
+  // What a lost manager had counts as long as nobody else has the task.
+  if (state.lostAttempts.has(manager, index, attempt)) {
+    if (outcome === "lost") return "repeated"
     return phase === Phase.queued ? "accepted" : "late"
+  }
+  if (state.lostLeases.has(manager, index, attempt)) {
+    return phase === Phase.queued && attempt === next ? "accepted" : "late"
   }
   return attempt < next ? "repeated" : "late"
 }
@@ -175,7 +178,7 @@ const report = (state: Existing, command: Commands.ReportTasks): ReadonlyArray<S
     const is = standing(state, command, result)
     const before = accepted.get(index)
     // Twice in one report is a repetition of the first; another attempt of the same task comes too late.
-    if (is === "accepted" && before === undefined) accepted.set(index, judge(state, result, now, command.random))
+    if (is === "accepted" && before === undefined) accepted.set(index, judge(state, command, result))
     else if (is === "late" || (is === "accepted" && before?.attempt !== attempt)) {
       const name = `${index} ${attempt}`
       if (!late.has(name)) late.set(name, result)
@@ -209,7 +212,11 @@ const firstOfEach = (tasks: Commands.ReportTasks["started"]): Commands.ReportTas
 }
 
 /** Decides what becomes of a task after an attempt. */
-const judge = (state: Existing, result: AttemptResult, now: number, random: number): EndedAttempt => {
+const judge = (
+  state: Existing,
+  { manager, now, random }: Pick<Commands.ReportTasks, "manager" | "now" | "random">,
+  result: AttemptResult
+): EndedAttempt => {
   const { attempt, index, outcome } = result
   const { tasks } = state
   const ends = (next: Next): EndedAttempt => ({ ...result, next })
@@ -218,9 +225,10 @@ const judge = (state: Existing, result: AttemptResult, now: number, random: numb
   if (attempt >= maxAttempts) return ends("failed")
   // Nobody asked the suite for the end of a task that is reported as cancelled here, so it is not the task's fault.
   if (outcome === "crashed" || outcome === "lost" || outcome === "cancelled") {
-    // A result after all takes back the loss that was counted for the same attempt.
-    const before = (tasks.crashes[index] ?? 0) - (attempt <= tasks.attemptsOf(index) ? 1 : 0)
-    return ends(before + 1 < crashLimit ? "retry" : "failed")
+    // A result after all takes the place of the loss that was counted.
+    const counted = state.lostAttempts.has(manager, index, attempt) ? 1 : 0
+    const crashes = Math.max((tasks.crashes[index] ?? 0) - counted, 0) + 1
+    return ends(crashes < crashLimit ? "retry" : "failed")
   }
   const failures = tasks.failures[index] ?? 0
   const policy = state.profiles[tasks.profile[index] ?? 0]?.retry ?? resolveRetry()
@@ -265,7 +273,8 @@ const reclaim = (state: Existing, command: Commands.ReclaimLeases): ReadonlyArra
     const { assigned, running } = State.heldAt(state, place)
     const attempts = running.map((index) => {
       const attempt = state.tasks.attemptsOf(index) + 1
-      return judge(state, { index, attempt, outcome: "lost", finishedAt: command.now }, command.now, 0)
+      const loss = { index, attempt, outcome: "lost", finishedAt: command.now } as const
+      return judge(state, { ...command, random: 0 }, loss)
     })
     if (attempts.length > 0) events.push({ _tag: "AttemptsEnded", manager, epoch, attempts, at: command.now })
     if (assigned.length > 0) {

@@ -39,14 +39,14 @@ const apply = (state: Existing, event: SuiteEvent): void => {
       return forEachIn(state, event.ranges, (index) => {
         if (state.tasks.phaseOf(index) !== Phase.assigned) return
         if (event.reason === "manager_lost") {
-          state.outstanding.add(event.manager, index, state.tasks.attemptsOf(index) + 1)
+          state.lostLeases.add(event.manager, index, state.tasks.attemptsOf(index) + 1)
         }
         leave(state, index)
         setPhase(state, index, Phase.queued)
         State.enqueue(state, index)
       })
     case "LateResultsRecorded":
-      for (const { attempt, index } of event.attempts) state.outstanding.delete(event.manager, index, attempt)
+      for (const { attempt, index } of event.attempts) settleLoss(state, event.manager, index, attempt)
       return
     case "TasksCancelled":
       return forEachIn(state, event.ranges, (index) => {
@@ -140,7 +140,7 @@ const leased = (state: Existing, manager: ManagerId, epoch: Epoch, leases: Reado
       setPhase(state, index, Phase.assigned)
       gained.push(index)
       // The manager has the task again under the number that it had when it was lost: the result will be this one's.
-      state.outstanding.delete(manager, index, attempt)
+      state.lostLeases.delete(manager, index, attempt)
     })
   }
   if (gained.length === 0) return
@@ -152,13 +152,13 @@ const ended = (state: Existing, manager: ManagerId, attempt: EndedAttempt): void
   const { index, next, outcome } = attempt
   const { tasks } = state
   if (!tasks.has(index) || tasks.phaseOf(index) > Phase.running) return
-  // A result after all: the attempt was counted as lost.
-  if (attempt.attempt <= tasks.attemptsOf(index)) tasks.count("crashes", index, -1)
-  state.outstanding.delete(manager, index, attempt.attempt)
+  // A result after all takes the place of the loss that was counted.
+  if (state.lostAttempts.has(manager, index, attempt.attempt)) tasks.count("crashes", index, -1)
+  settleLoss(state, manager, index, attempt.attempt)
   leave(state, index)
   tasks.attempts[index] = Math.min(Math.max(tasks.attemptsOf(index), attempt.attempt), maxAttempts)
   tasks.setFlag(index, Flag.cancelRequested, false)
-  if (outcome === "lost") state.outstanding.add(manager, index, attempt.attempt)
+  if (outcome === "lost") state.lostAttempts.add(manager, index, attempt.attempt)
   if (next === "retry" || next === "failed") {
     tasks.count(countsAsCrash(outcome) ? "crashes" : "failures", index, 1)
   }
@@ -166,6 +166,12 @@ const ended = (state: Existing, manager: ManagerId, attempt: EndedAttempt): void
   setPhase(state, index, Phase.queued)
   if (attempt.retryAt === undefined) State.enqueue(state, index)
   else State.delay(state, index, attempt.retryAt)
+}
+
+/** What was to come has come. */
+const settleLoss = (state: Existing, manager: ManagerId, index: number, attempt: number): void => {
+  state.lostAttempts.delete(manager, index, attempt)
+  state.lostLeases.delete(manager, index, attempt)
 }
 
 /** Whether an attempt that is not the task's last, or failed it, counts against the crash limit. */

@@ -26,12 +26,14 @@ export class Holders {
     return this.all
   }
 
-  /** Sessions of a manager that hold tasks, with their places. */
+  /** Sessions of a manager that hold tasks, with their places, older ones first. */
   of(manager: ManagerId): Array<readonly [place: number, holder: Holder]> {
-    return (this.places.get(manager) ?? []).flatMap((place) => {
-      const holder = this.all[place]
-      return holder === undefined ? [] : [[place, holder] as const]
-    })
+    return (this.places.get(manager) ?? [])
+      .flatMap((place) => {
+        const holder = this.all[place]
+        return holder === undefined ? [] : [[place, holder] as const]
+      })
+      .toSorted(([, x], [, y]) => x.epoch - y.epoch)
   }
 
   /** The place of a session, or nothing when it holds no task. */

@@ -1,6 +1,6 @@
 /**
- * Attempts that were taken from a manager because it was given up for lost, and whose results may still come: it may only
- * have been cut off. This tells a late result from a repeated one, and from one that somebody made up.
+ * Attempts that were taken from managers which were given up for lost, and whose results may still come: a manager may
+ * only have been cut off. This tells a late result from a repeated one, and from one that somebody made up.
  */
 import type { ManagerId } from "../Manager/Id.ts"
 import { RangeList } from "./RangeList.ts"

@@ -24,6 +24,9 @@ const magic = 0x4d535400 + schemaVersion
 const prefixSize = 8
 const alignment = 8
 
+/** By manager and number of the attempt. */
+const Losses = Schema.Array(Schema.Tuple([ManagerId, Schema.Int, Schema.Array(Range)]))
+
 const Header = Schema.Struct({
   id: SuiteId,
   spec: SuiteSpec,
@@ -42,7 +45,8 @@ const Header = Schema.Struct({
   holders: Schema.Array(Schema.Tuple([ManagerId, Epoch])),
   /** By place, as the column `profile` names them. */
   profiles: Schema.Array(Schema.Tuple([Schema.Int, RetryPolicy])),
-  outstanding: Schema.Array(Schema.Tuple([ManagerId, Schema.Int, Schema.Array(Range)]))
+  lostAttempts: Losses,
+  lostLeases: Losses
 })
 
 const HeaderJson = Schema.fromJsonString(Header)
@@ -78,7 +82,8 @@ export const encode = (state: Existing): Uint8Array<ArrayBuffer> => {
       batches: batches.firstIndex.length,
       holders: state.holders.list().map(({ epoch, manager }) => [manager, epoch] as const),
       profiles: state.profiles.map(({ priority, retry }) => [priority, retry] as const),
-      outstanding: state.outstanding.entries()
+      lostAttempts: state.lostAttempts.entries(),
+      lostLeases: state.lostLeases.entries()
     })
   )
   const all = inOrder(tasks, {
@@ -135,8 +140,10 @@ const restore = (header: typeof Header.Type, tasks: TaskTable, tables: Tables): 
     batches: { firstIndex: [...tables.firstIndexes], version: [...tables.versions] }
   }
   for (const [priority, retry] of header.profiles) State.internProfile(state, { priority, retry: resolveRetry(retry) })
-  for (const [manager, attempt, ranges] of header.outstanding) {
-    for (const [first, last] of ranges) state.outstanding.addRange(manager, attempt, first, last)
+  for (const table of ["lostAttempts", "lostLeases"] as const) {
+    for (const [manager, attempt, ranges] of header[table]) {
+      for (const [first, last] of ranges) state[table].addRange(manager, attempt, first, last)
+    }
   }
   for (const [place, index] of tables.delayedIndexes.entries()) {
     state.delays.set(index, tables.delayedUntil[place] ?? 0)

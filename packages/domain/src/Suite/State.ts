@@ -41,8 +41,10 @@ export interface Existing {
   /** Queued tasks that wait for their next attempt. They go over to the queue with the first lease after their time. */
   readonly delays: Delays
   readonly holders: Holders
-  /** Attempts of lost managers whose results may still come. */
-  readonly outstanding: Outstanding
+  /** Attempts that were recorded as lost. Their results may still come. */
+  readonly lostAttempts: Outstanding
+  /** Leases that lost managers seemed not to have begun; uncounted, so that somebody else's attempt may have their number. */
+  readonly lostLeases: Outstanding
   readonly profiles: Array<Profile>
   readonly profileOf: Map<string, number>
   /** Where the specs of tasks stand: first index of each submission and the version of its event, both rising. */
@@ -70,7 +72,8 @@ export const make = (id: SuiteId, spec: SuiteSpec, createdAt: number): Existing 
   queue: new TaskQueue(),
   delays: new Delays(),
   holders: new Holders(),
-  outstanding: new Outstanding(),
+  lostAttempts: new Outstanding(),
+  lostLeases: new Outstanding(),
   profiles: [],
   profileOf: new Map(),
   batches: { firstIndex: [], version: [] },

@@ -2,9 +2,7 @@
  * A suite's state as plain data that is the same for states that behave the same: without what happens to stand where in
  * tables that are only filled up and used again.
  */
-import { Result } from "effect"
-import type { Epoch, ManagerId } from "@muster/domain/Manager/Id"
-import { decide } from "@muster/domain/Suite/Decider"
+import type { Outstanding } from "@muster/domain/Suite/Outstanding"
 import * as State from "@muster/domain/Suite/State"
 import type { SuiteState } from "@muster/domain/Suite/State"
 import { Flag, Phase } from "@muster/domain/Suite/TaskTable"
@@ -29,6 +27,12 @@ export const dumpTask = (state: State.Existing, index: number) => {
     retry: profile?.retry
   }
 }
+
+const losses = (outstanding: Outstanding) =>
+  outstanding
+    .entries()
+    .map(([manager, attempt, ranges]) => `${manager}#${attempt}: ${JSON.stringify(ranges)}`)
+    .toSorted()
 
 const farAway = 2 ** 52
 
@@ -55,14 +59,8 @@ export const dump = (state: SuiteState) => {
       .filter((holder) => holder.tasks > 0)
       .map(({ epoch, manager, tasks }) => `${manager}@${epoch}: ${tasks}`)
       .toSorted(),
-    outstanding: state.outstanding
-      .entries()
-      .map(([manager, attempt, ranges]) => `${manager}#${attempt}: ${JSON.stringify(ranges)}`)
-      .toSorted(),
+    lostAttempts: losses(state.lostAttempts),
+    lostLeases: losses(state.lostLeases),
     specs: Array.from({ length: state.tasks.size }, (_, index) => State.specPlace(state, index))
   }
 }
-
-/** Events of a lease that takes all there is, without anybody taking it. */
-export const leasable = (state: SuiteState, manager: ManagerId, epoch: Epoch) =>
-  Result.getOrThrow(decide(state, { _tag: "LeaseTasks", manager, epoch, max: Infinity, now: farAway }))

@@ -1,0 +1,320 @@
+/**
+ * What holds for a suite whatever happens to it.
+ */
+import { assert, it } from "@effect/vitest"
+import { Arbitrary, Result, Schema } from "effect"
+import { replay } from "@muster/domain/Decider"
+import type { SuiteCommand } from "@muster/domain/Suite/Commands"
+import { decide, decider } from "@muster/domain/Suite/Decider"
+import { SuiteEvent } from "@muster/domain/Suite/Events"
+import { evolve } from "@muster/domain/Suite/Evolve"
+import * as State from "@muster/domain/Suite/State"
+import type { SuiteState } from "@muster/domain/Suite/State"
+import { Phase } from "@muster/domain/Suite/TaskTable"
+import * as Properties from "./support/Properties.ts"
+import { dump, dumpTask, isHeldPhase } from "./support/SuiteDump.ts"
+import { lives, thorough } from "./support/SuiteMoves.ts"
+import { run, step } from "./support/GivenWhenThen.ts"
+
+const life = lives(60)
+
+const farAway = 2 ** 52
+
+/** Plays a life again and looks at the state after each command. */
+const eachState = (
+  commands: ReadonlyArray<SuiteCommand>,
+  look: (state: State.Existing, events: ReadonlyArray<SuiteEvent>) => void
+): void => {
+  let state = decider.initial()
+  for (const command of commands) {
+    const next = step(decider, state, command)
+    state = next.state
+    if (state._tag === "Existing") look(state, next.step.events)
+  }
+}
+
+const eventsOf = (commands: ReadonlyArray<SuiteCommand>): ReadonlyArray<SuiteEvent> =>
+  run(decider, commands).steps.flatMap(({ events }) => events)
+
+const stateAfter = (commands: ReadonlyArray<SuiteCommand>): SuiteState => run(decider, commands).state
+
+const indexes = (state: State.Existing) => Array.from({ length: state.tasks.size }, (_, index) => index)
+
+it.prop(
+  "counters are a recount of the tasks and never negative",
+  [life],
+  ([given]) => {
+    eachState(given, (state) => {
+      const recount = [0, 0, 0, 0, 0, 0]
+      for (const index of indexes(state))
+        recount[state.tasks.phaseOf(index)] = (recount[state.tasks.phaseOf(index)] ?? 0) + 1
+      assert.deepStrictEqual(state.counts, recount)
+      const counts = State.taskCounts(state)
+      assert.strictEqual(counts.pending, counts.queued + counts.assigned + counts.running)
+      assert.strictEqual(counts.total, counts.pending + counts.succeeded + counts.failed + counts.cancelled)
+    })
+  },
+  thorough
+)
+
+it.prop(
+  "what a session holds is a recount of the tasks that name it",
+  [life],
+  ([given]) => {
+    eachState(given, (state) => {
+      const recount = new Map<string, number>()
+      for (const index of indexes(state)) {
+        const { holder } = dumpTask(state, index)
+        assert.strictEqual(holder !== undefined, isHeldPhase(state.tasks.phaseOf(index)))
+        if (holder !== undefined) recount.set(holder, (recount.get(holder) ?? 0) + 1)
+      }
+      const said = state.holders.list().filter((holder) => holder.tasks > 0)
+      assert.strictEqual(said.length, recount.size)
+      for (const { epoch, manager, tasks } of said) assert.strictEqual(recount.get(`${manager}@${epoch}`), tasks)
+    })
+  },
+  thorough
+)
+
+it.prop(
+  "every queued task is found exactly once, by rank, and no other",
+  [life],
+  ([given]) => {
+    eachState(given, (state) => {
+      const queued = indexes(state).filter((index) => state.tasks.phaseOf(index) === Phase.queued)
+      const byRank = queued.toSorted(
+        (x, y) => (dumpTask(state, y).priority ?? 0) - (dumpTask(state, x).priority ?? 0) || x - y
+      )
+      assert.deepStrictEqual(State.nextReady(state, Infinity, farAway), byRank)
+      assert.deepStrictEqual(State.nextReady(state, 2, farAway), byRank.slice(0, 2))
+    })
+  },
+  thorough
+)
+
+it.prop(
+  "no delayed task is leased before its time, and each is at it",
+  [life],
+  ([given]) => {
+    eachState(given, (state) => {
+      for (const [index, time] of state.delays.entries()) {
+        assert.notInclude(State.nextReady(state, Infinity, time - 1), index)
+        assert.include(State.nextReady(state, Infinity, time), index)
+      }
+      const times = [...state.delays.entries()].map(([, time]) => time)
+      assert.strictEqual(State.nextRetryAt(state), times.length === 0 ? undefined : Math.min(...times))
+    })
+  },
+  thorough
+)
+
+it.prop(
+  "an event speaks of a task once",
+  [life],
+  ([given]) => {
+    for (const event of eventsOf(given)) {
+      const named =
+        event._tag === "AttemptsEnded"
+          ? event.attempts.map(({ index }) => index)
+          : event._tag === "TasksStarted"
+            ? event.tasks.map(([index]) => index)
+            : "ranges" in event
+              ? event.ranges.flatMap(([first, last]) => [first, last].slice(first === last ? 1 : 0))
+              : event._tag === "TasksLeased"
+                ? event.leases.flatMap(([first, last]) => [first, last].slice(first === last ? 1 : 0))
+                : []
+      assert.strictEqual(new Set(named).size, named.length, JSON.stringify(event))
+    }
+  },
+  thorough
+)
+
+it.prop(
+  "attempts only rise, and settled tasks move only by a requeue",
+  [life],
+  ([given]) => {
+    let attempts: ReadonlyArray<number> = []
+    let phases: ReadonlyArray<number> = []
+    eachState(given, (state, events) => {
+      for (const [index, before] of attempts.entries()) assert.isAtLeast(state.tasks.attemptsOf(index), before)
+      const requeued = events.flatMap((event) => (event._tag === "TasksRequeued" ? event.ranges : []))
+      for (const [index, before] of phases.entries()) {
+        if (before < Phase.succeeded || requeued.some(([first, last]) => first <= index && index <= last)) continue
+        assert.strictEqual(state.tasks.phaseOf(index), before)
+      }
+      attempts = indexes(state).map((index) => state.tasks.attemptsOf(index))
+      phases = indexes(state).map((index) => state.tasks.phaseOf(index))
+    })
+  },
+  thorough
+)
+
+it.prop(
+  "an attempt's outcome is recorded once; only a loss may be followed by a result",
+  [life],
+  ([given]) => {
+    const outcomes = new Map<string, string>()
+    for (const event of eventsOf(given)) {
+      if (event._tag !== "AttemptsEnded") continue
+      for (const { attempt, index, outcome } of event.attempts) {
+        const name = `${index}#${attempt}`
+        assert.include([undefined, "lost"], outcomes.get(name))
+        outcomes.set(name, outcome === "lost" && outcomes.has(name) ? "lost again" : outcome)
+      }
+    }
+  },
+  thorough
+)
+
+it.prop(
+  "complete exactly while nothing is pending; cancelled for ever; stopped when the last task has ended",
+  [life],
+  ([given]) => {
+    let wasCancelled = false
+    eachState(given, (state, events) => {
+      const { pending, queued, total } = State.taskCounts(state)
+      const tags = events.map((event) => event._tag)
+      if (wasCancelled) assert.strictEqual(state.state, "cancelled")
+      wasCancelled = state.state === "cancelled"
+      if (state.state === "cancelled") {
+        assert.strictEqual(queued, 0)
+        assert.strictEqual(state.stopped, pending === 0)
+        assert.notInclude(tags, "SuiteCompleted")
+      } else {
+        assert.strictEqual(state.state === "complete", total > 0 && pending === 0)
+        assert.isFalse(state.stopped)
+        assert.strictEqual(tags.includes("SuiteCompleted") && tags.at(-1) !== "SuiteCompleted", false)
+      }
+      assert.strictEqual(state.completedAt !== undefined, state.state === "complete" || state.stopped)
+      assert.isAtMost(tags.filter((tag) => tag === "SuiteCompleted" || tag === "SuiteStopped").length, 1)
+    })
+  },
+  thorough
+)
+
+it.prop(
+  "nothing is handed out while the suite is paused or cancelled",
+  [life],
+  ([given]) => {
+    let state = decider.initial()
+    for (const command of given) {
+      const isHalted = state._tag === "Existing" && (state.paused || state.state === "cancelled")
+      const next = step(decider, state, command)
+      if (isHalted && command._tag === "LeaseTasks") assert.deepStrictEqual(next.step.events, [])
+      state = next.state
+    }
+  },
+  thorough
+)
+
+it.prop(
+  "nothing follows from a state that was followed to its end",
+  [life],
+  ([given]) => {
+    eachState(given, (state) => assert.deepStrictEqual(decider.follow?.(state, farAway), []))
+  },
+  thorough
+)
+
+/** Says twice how an attempt ended. The first counts; the second may be what becomes known after a loss. */
+const contradictsItself = (command: SuiteCommand): boolean =>
+  command._tag === "ReportTasks" &&
+  new Set(command.ended.map(({ attempt, index }) => `${index}#${attempt}`)).size < command.ended.length
+
+it.prop(
+  "a command that comes twice adds nothing, but for submissions, leases and inventions",
+  [life],
+  ([given]) => {
+    let state = decider.initial()
+    for (const command of given) {
+      state = step(decider, state, command).state
+      if (command._tag === "SubmitTasks" || command._tag === "LeaseTasks" || contradictsItself(command)) continue
+      const again = decide(state, command)
+      if (Result.isFailure(again)) continue
+      // What nobody was ever given is noted each time that it is said.
+      for (const event of again.success) assert.strictEqual(event._tag, "LateResultsRecorded")
+    }
+  },
+  thorough
+)
+
+it.prop(
+  "no event that is decided is impossible",
+  [lives(30)],
+  ([given]) => {
+    Properties.eventsArePossible(decider, given, {
+      // The version counts events, so it changes with each.
+      fingerprint: (state) => JSON.stringify(state._tag === "Missing" ? {} : { ...dump(state), version: 0 }),
+      isNote: (event) => event._tag === "LateResultsRecorded"
+    })
+  },
+  { arbitrary: { ...thorough.arbitrary, runs: 150 } }
+)
+
+it.prop(
+  "the history gives the state back",
+  [life],
+  ([given]) => {
+    const history = eventsOf(given)
+    assert.deepStrictEqual(dump(replay(decider, history)), dump(stateAfter(given)))
+    const state = stateAfter(given)
+    assert.strictEqual(state._tag === "Existing" && state.version, history.length)
+  },
+  thorough
+)
+
+const Stored = Schema.fromJsonString(Schema.Array(SuiteEvent))
+
+it.prop(
+  "the history gives the state back after storage",
+  [life],
+  ([given]) => {
+    const history = eventsOf(given)
+    const stored = Schema.encodeSync(Stored)(history)
+    const read = Schema.decodeUnknownSync(Stored)(stored)
+    assert.deepStrictEqual(read, history)
+    assert.deepStrictEqual(dump(replay(decider, read)), dump(stateAfter(given)))
+  },
+  thorough
+)
+
+it.prop("events survive storage", [SuiteEvent], ([event]) => {
+  Properties.survivesJson(SuiteEvent, event)
+})
+
+it.prop(
+  "any event is taken in any state, and leaves tables that agree with each other",
+  [lives(20), Arbitrary.array(Arbitrary.schema(SuiteEvent), { maxLength: 20 })],
+  ([given, events]) => {
+    let state = stateAfter(given)
+    for (const event of events) {
+      state = evolve(state, event)
+      if (state._tag === "Missing") continue
+      const recount = [0, 0, 0, 0, 0, 0]
+      for (const index of indexes(state))
+        recount[state.tasks.phaseOf(index)] = (recount[state.tasks.phaseOf(index)] ?? 0) + 1
+      assert.deepStrictEqual(state.counts, recount)
+    }
+  },
+  { arbitrary: { runs: 200, size: 20 } }
+)
+
+it.prop(
+  "any event about tasks that exist is taken, and leaves tables that agree with each other",
+  [lives(20), lives(20)],
+  ([given, other]) => {
+    // Another suite's history speaks of the same tasks at the wrong time.
+    let state = stateAfter(given)
+    for (const event of eventsOf(other)) state = evolve(state, event)
+    if (state._tag === "Missing") return
+    const seen = state
+    const queued = indexes(seen).filter((index) => seen.tasks.phaseOf(index) === Phase.queued)
+    assert.sameMembers(State.nextReady(seen, Infinity, farAway), queued)
+    const held = indexes(seen).filter((index) => isHeldPhase(seen.tasks.phaseOf(index)))
+    assert.strictEqual(
+      seen.holders.list().reduce((sum, holder) => sum + holder.tasks, 0),
+      held.length
+    )
+  },
+  thorough
+)

@@ -8,6 +8,7 @@ import { NodeServices } from "@effect/platform-node"
 import { Context, Effect, Exit, Layer, Redacted, Scope } from "effect"
 import { MusterClient } from "@muster/client/MusterClient"
 import * as EmbeddedPostgres from "@muster/server/EmbeddedPostgres"
+import { nodeFlags } from "@muster/server/NodeFlags"
 import * as Process from "./Process.ts"
 import * as Wait from "./Wait.ts"
 
@@ -120,7 +121,7 @@ export const make: Effect.Effect<System, never, Scope.Scope> = Effect.gen(functi
       const url = `http://127.0.0.1:${port}`
       const running = yield* Process.start({
         name: `coordinator-${started++}`,
-        args: [source("server/src/main.ts")],
+        args: [...nodeFlags, source("server/src/main.ts")],
         logs: home,
         env: {
           MUSTER_DATABASE_URL: postgres.url,

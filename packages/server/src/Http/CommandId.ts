@@ -10,9 +10,15 @@ export interface IdempotencyHeaders {
   readonly "idempotency-key"?: string
 }
 
-/** The caller's key, or a new name for a request that is not meant to be repeated. */
-export const commandId = (headers: IdempotencyHeaders): Effect.Effect<string> =>
-  Effect.sync(() => headers["idempotency-key"] ?? randomUUID())
+/**
+ * The caller's key, or a new name for a request that is not meant to be repeated. A key belongs to its caller and to what
+ * it asks for: who uses one key to create a suite and to fill it means two things.
+ */
+export const commandId = (actor: string, operation: string, headers: IdempotencyHeaders): Effect.Effect<string> =>
+  Effect.sync(() => {
+    const key = headers["idempotency-key"]
+    return key === undefined ? randomUUID() : `${actor}/${operation}/${key}`
+  })
 
 /** Any fixed moment: ids that are made from keys say nothing of their age. */
 const noTime = 0

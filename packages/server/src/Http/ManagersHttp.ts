@@ -14,13 +14,20 @@ export const layer = HttpApiBuilder.group(
     const managers = yield* Managers
     const queries = yield* ManagerQueries
 
-    const asked = (request: {
-      readonly params: { readonly id: ManagerId }
-      readonly headers: CommandId.IdempotencyHeaders
-    }) =>
+    const asked = (
+      operation: string,
+      request: {
+        readonly params: { readonly id: ManagerId }
+        readonly headers: CommandId.IdempotencyHeaders
+      }
+    ) =>
       Effect.gen(function* () {
         const { name: actor } = yield* CurrentActor
-        return { managerId: request.params.id, commandId: yield* CommandId.commandId(request.headers), actor }
+        return {
+          managerId: request.params.id,
+          commandId: yield* CommandId.commandId(actor, operation, request.headers),
+          actor
+        }
       })
 
     return handlers.handleAll({
@@ -28,12 +35,15 @@ export const layer = HttpApiBuilder.group(
       get: ({ params }) => queries.get(params.id),
       drain: (request) =>
         Effect.gen(function* () {
-          yield* managers.drain({ ...(yield* asked(request)), draining: request.payload?.draining ?? true })
+          yield* managers.drain({ ...(yield* asked("drain", request)), draining: request.payload?.draining ?? true })
           return yield* queries.get(request.params.id)
         }),
       shutdown: (request) =>
         Effect.gen(function* () {
-          yield* managers.shutdown({ ...(yield* asked(request)), mode: request.payload?.mode ?? "graceful" })
+          yield* managers.shutdown({
+            ...(yield* asked("shutdown", request)),
+            mode: request.payload?.mode ?? "graceful"
+          })
           return yield* queries.get(request.params.id)
         })
     })

@@ -21,13 +21,20 @@ export const layer = HttpApiBuilder.group(
     const tasks = yield* TaskQueries
 
     /** What every command carries beside itself. */
-    const asked = (request: {
-      readonly params: { readonly id: Asked["suiteId"] }
-      readonly headers: CommandId.IdempotencyHeaders
-    }) =>
+    const asked = (
+      operation: string,
+      request: {
+        readonly params: { readonly id: Asked["suiteId"] }
+        readonly headers: CommandId.IdempotencyHeaders
+      }
+    ) =>
       Effect.gen(function* () {
         const { name: actor } = yield* CurrentActor
-        return { suiteId: request.params.id, commandId: yield* CommandId.commandId(request.headers), actor }
+        return {
+          suiteId: request.params.id,
+          commandId: yield* CommandId.commandId(actor, operation, request.headers),
+          actor
+        }
       })
 
     return handlers.handleAll({
@@ -35,7 +42,12 @@ export const layer = HttpApiBuilder.group(
         Effect.gen(function* () {
           const { name: actor } = yield* CurrentActor
           const suiteId = yield* CommandId.suiteId(actor, headers, id)
-          return yield* suites.create({ suiteId, spec, actor, commandId: yield* CommandId.commandId(headers) })
+          return yield* suites.create({
+            suiteId,
+            spec,
+            actor,
+            commandId: yield* CommandId.commandId(actor, "create", headers)
+          })
         }),
       list: ({ query: { label, state, tag, ...filter } }) =>
         queries.list({ ...filter, labels: label, states: state, tags: tag }),
@@ -43,15 +55,15 @@ export const layer = HttpApiBuilder.group(
       submit: (request) =>
         Effect.gen(function* () {
           yield* InputNesting.check(request.payload, (place) => `[${place}]`)
-          return yield* suites.submit({ ...(yield* asked(request)), tasks: request.payload })
+          return yield* suites.submit({ ...(yield* asked("submit", request)), tasks: request.payload })
         }),
       listTasks: ({ params, query: { label, state, ...filter } }) =>
         tasks.list({ ...filter, suiteId: params.id, labels: label, states: state }),
-      close: (request) => Effect.flatMap(asked(request), suites.close),
-      pause: (request) => Effect.flatMap(asked(request), suites.pause),
-      resume: (request) => Effect.flatMap(asked(request), suites.resume),
+      close: (request) => Effect.flatMap(asked("close", request), suites.close),
+      pause: (request) => Effect.flatMap(asked("pause", request), suites.pause),
+      resume: (request) => Effect.flatMap(asked("resume", request), suites.resume),
       cancel: (request) =>
-        Effect.flatMap(asked(request), (ask) =>
+        Effect.flatMap(asked("cancel", request), (ask) =>
           suites.cancel({
             ...ask,
             mode: request.payload?.mode ?? "graceful",
@@ -59,7 +71,9 @@ export const layer = HttpApiBuilder.group(
           })
         ),
       retry: (request) =>
-        Effect.flatMap(asked(request), (ask) => suites.retry({ ...ask, tasks: request.payload?.tasks ?? "failed" }))
+        Effect.flatMap(asked("retry", request), (ask) =>
+          suites.retry({ ...ask, tasks: request.payload?.tasks ?? "failed" })
+        )
     })
   })
 )

@@ -24,14 +24,22 @@ export const layer = HttpApiBuilder.group(
     const queries = yield* TaskQueries
     const logs = yield* TaskLogs
 
-    const asked = (request: {
-      readonly params: { readonly id: TaskId }
-      readonly headers: CommandId.IdempotencyHeaders
-    }) =>
+    const asked = (
+      operation: string,
+      request: {
+        readonly params: { readonly id: TaskId }
+        readonly headers: CommandId.IdempotencyHeaders
+      }
+    ) =>
       Effect.gen(function* () {
         const { name: actor } = yield* CurrentActor
         const { index, suiteId } = parseTaskId(request.params.id)
-        return { suiteId, tasks: [index], commandId: yield* CommandId.commandId(request.headers), actor }
+        return {
+          suiteId,
+          tasks: [index],
+          commandId: yield* CommandId.commandId(actor, `${operation} ${index}`, request.headers),
+          actor
+        }
       })
 
     /**
@@ -57,10 +65,10 @@ export const layer = HttpApiBuilder.group(
     return handlers.handleAll({
       get: ({ params }) => queries.detail(params.id),
       cancel: (request) =>
-        Effect.flatMap(asked(request), (ask) =>
+        Effect.flatMap(asked("cancel", request), (ask) =>
           suites.cancelTasks({ ...ask, reason: request.payload?.reason ?? noReason })
         ),
-      retry: (request) => Effect.flatMap(asked(request), suites.retry),
+      retry: (request) => Effect.flatMap(asked("retry", request), suites.retry),
       log: ({ params, query }) =>
         readLog({
           taskId: params.id,

@@ -11,7 +11,7 @@ import * as SqlFailure from "../SqlFailure.ts"
 /** A database that is away for a moment is for the caller to wait for; anything else is an error in the statement. */
 export const unlessAway = <A, E, R>(effect: Effect.Effect<A, E | SqlError, R>) =>
   Effect.catchIf(effect, isSqlError, (error) =>
-    SqlFailure.isRetryable(error)
+    SqlFailure.isRetryable(error) || error.reason.operation === "connect"
       ? Effect.fail(new Unavailable({ reason: "the database cannot be reached or is too busy; try again" }))
       : Effect.die(error)
   )

@@ -4,7 +4,8 @@
  */
 import { createServer } from "node:http"
 import { NodeHttpServer } from "@effect/platform-node"
-import { Context, Effect, Layer, Redacted, Schedule } from "effect"
+import { Context, Effect, Layer, Schedule } from "effect"
+import type { Redacted } from "effect"
 import { HttpRouter, HttpServer } from "effect/http"
 import { RpcServer } from "effect/rpc"
 import { ClientRpcs } from "@muster/domain/Rpc/ClientRpcs"

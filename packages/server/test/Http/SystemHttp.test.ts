@@ -1,0 +1,141 @@
+import { assert, layer } from "@effect/vitest"
+import { PgClient } from "@effect/sql-pg"
+import { Effect, Predicate, Redacted } from "effect"
+import { SqlClient } from "effect/sql/SqlClient"
+import { OpenApi } from "effect/http-api"
+import { Api } from "@muster/domain/Api/Api"
+import { inject } from "vitest"
+import * as Postgres from "../support/Postgres.ts"
+import { client, send } from "./TestClient.ts"
+import * as TestServer from "./TestServer.ts"
+
+type Json = Readonly<Record<string, unknown>>
+
+/** Every object within a value. */
+const objectsIn = (value: unknown): ReadonlyArray<Json> =>
+  Predicate.isObject(value)
+    ? [value as Json, ...Object.values(value).flatMap(objectsIn)]
+    : Array.isArray(value)
+      ? value.flatMap(objectsIn)
+      : []
+
+const at = (value: unknown, pointer: string): unknown =>
+  pointer
+    .split("/")
+    .slice(1)
+    .reduce<unknown>(
+      (held, part) =>
+        Predicate.isObject(held) ? (held as Json)[part.replaceAll("~1", "/").replaceAll("~0", "~")] : undefined,
+      value
+    )
+
+layer(TestServer.layer, { excludeTestServices: true, timeout: "30 seconds" })("the system over HTTP", (it) => {
+  it.effect("tells that it is alive and ready, to anybody", () =>
+    Effect.gen(function* () {
+      const alive = yield* send("/healthz", { token: null })
+      assert.deepStrictEqual([alive.status, alive.json], [200, { status: "ok" }])
+      const ok = { ok: true, message: null }
+      const ready = yield* send("/readyz", { token: null })
+      assert.deepStrictEqual(
+        [ready.status, ready.json],
+        [200, { status: "ready", parts: { database: ok, cluster: ok, projections: ok } }]
+      )
+    })
+  )
+
+  it.effect("describes itself as OpenAPI that holds together", () =>
+    Effect.gen(function* () {
+      const answer = yield* send("/openapi.json", { token: null })
+      const spec = answer.json
+      assert.deepStrictEqual(spec, JSON.parse(JSON.stringify(OpenApi.fromApi(Api))))
+      for (const { $ref } of objectsIn(spec)) {
+        if (typeof $ref === "string") assert.isDefined(at(spec, $ref), $ref)
+      }
+      const paths = at(spec, "#/paths")
+      assert.isTrue(Predicate.isObject(paths))
+      const operations = Object.entries(paths as Record<string, Record<string, Json>>).flatMap(([path, methods]) =>
+        Object.entries(methods).map(([method, operation]) => ({ name: `${method} ${path}`, path, operation }))
+      )
+      assert.lengthOf(operations, 24)
+      for (const { name, operation, path } of operations) {
+        assert.isString(operation["summary"], name)
+        assert.isString(operation["description"], name)
+        assert.isDefined(at(operation, "#/responses/200") ?? at(operation, "#/responses/201"), name)
+        assert.isDefined(at(operation, "#/responses/400/content/application~1json/schema"), name)
+        assert.deepStrictEqual(operation["security"], path.startsWith("/v1/") ? [{ bearer: [] }] : [], name)
+        const named = [...path.matchAll(/\{(\w+)\}/g)].map(([, parameter]) => parameter)
+        const parameters = operation["parameters"] as ReadonlyArray<Json>
+        assert.deepStrictEqual(
+          parameters.filter((parameter) => parameter["in"] === "path").map((parameter) => parameter["name"]),
+          named,
+          name
+        )
+      }
+      assert.strictEqual(new Set(operations.map(({ operation }) => operation["operationId"])).size, operations.length)
+      assert.match(String(at(spec, "#/components/securitySchemes/bearer/scheme")), /^bearer$/i)
+    })
+  )
+
+  it.effect("shows documentation that needs nothing from elsewhere", () =>
+    Effect.gen(function* () {
+      const { status, text, headers } = yield* send("/docs", { token: null })
+      assert.strictEqual(status, 200)
+      assert.match(headers.get("content-type") ?? "", /^text\/html/)
+      assert.isAbove(text.length, 1_000_000)
+      assert.notMatch(text, /<script[^>]+src=/)
+      assert.notMatch(text, /<link[^>]+href=/)
+      assert.include(text, '"withDefaultFonts":false')
+    })
+  )
+
+  it.effect("counts for Prometheus", () =>
+    Effect.gen(function* () {
+      const { suites, system } = yield* client()
+      const { id } = yield* suites.create({ headers: {}, payload: {} })
+      yield* suites.submit({ params: { id }, headers: {}, payload: [{ program: "a" }, { program: "b" }] })
+      const answer = yield* send("/metrics", { token: null })
+      assert.strictEqual(answer.headers.get("content-type"), "text/plain; version=0.0.4; charset=utf-8")
+      const text = yield* system.metrics()
+      assert.match(text, /^muster_tasks\{state="queued"\} [1-9]/m)
+      assert.match(text, /^muster_database_up 1$/m)
+      assert.match(text, /^muster_http_requests_total\{status="201"\} [1-9]/m)
+    })
+  )
+})
+
+layer(TestServer.layer, { excludeTestServices: true, timeout: "30 seconds" })(
+  "the system without its database",
+  (it) => {
+    it.effect("says which part is missing, and stays alive", () =>
+      Effect.gen(function* () {
+        const sql = yield* SqlClient
+        const { name } = yield* Postgres.TestDatabase
+        // Nobody can connect any more, and whoever was connected is put out.
+        yield* Effect.gen(function* () {
+          const admin = yield* PgClient.PgClient
+          yield* admin.unsafe(`alter database "${name}" with allow_connections false`)
+          yield* admin`select pg_terminate_backend(pid) from pg_stat_activity where datname = ${name}`
+        }).pipe(
+          Effect.provide(PgClient.layer({ url: Redacted.make(inject("postgresUrl")), maxConnections: 1 }), {
+            local: true
+          })
+        )
+        yield* Effect.ignore(sql`select 1`)
+        const ready = yield* send("/readyz", { token: null })
+        assert.strictEqual(ready.status, 503, ready.text)
+        assert.include(ready.text, '"code":"NotReady"')
+        assert.deepStrictEqual(at(ready.json, "#/error/details/parts/database"), {
+          ok: false,
+          message: "cannot be reached"
+        })
+        assert.strictEqual((yield* send("/healthz", { token: null })).status, 200)
+        const metrics = yield* send("/metrics", { token: null })
+        assert.match(metrics.text, /^muster_database_up 0$/m)
+        assert.match(metrics.text, /^muster_tasks\{state="queued"\} NaN$/m)
+        const lists = yield* send("/v1/suites", { token: "mst_admin_never_seen" })
+        assert.strictEqual(lists.status, 503, lists.text)
+        assert.include(lists.text, '"code":"Unavailable"')
+      })
+    )
+  }
+)

@@ -75,6 +75,15 @@ const maxBatch = 512
 /** How long a command waits for a store that cannot be reached before it is answered with `Unavailable`. Milliseconds. */
 const storePatience = 15_000
 
+/**
+ * How long an instance that was fenced stands still: by then the cluster has found out who owns the stream, and closes
+ * this instance if it is the other one. Milliseconds.
+ */
+const fencedPause = 1_000
+
+/** Commands that are looked up in the store at a time. */
+const lookupConcurrency = 8
+
 /** Command ids that are remembered so that a quick repetition need not ask the store. */
 const rememberedCommands = 4_096
 
@@ -86,6 +95,15 @@ interface Entry<State, Command, Event, Error> {
   readonly since: number
   /** Whoever asked does not wait any more. */
   gone: boolean
+  /** The store was asked for its command, and does not know it. */
+  isNew: boolean
+}
+
+/** A command that gives nothing now. If the store knows it, its first answer counts, else this one; none: it waits. */
+interface Doubtful<State, Command, Event, Error> {
+  readonly entry: Entry<State, Command, Event, Error>
+  readonly asked: Asked<State, Command, Event, unknown>
+  readonly answer: Exit.Exit<unknown, Error> | undefined
 }
 
 const commandIdOf = <State, Command, Event, Error>(entry: Entry<State, Command, Event, Error>): string | undefined =>
@@ -107,6 +125,8 @@ export const make = <State, Command, Event extends { readonly _tag: string }, Er
     // because the decider may have changed the state in place.
     let loaded: { state: State; version: number } | undefined
     let snapshotVersion = 0
+    // Time of the last pass: what the state asked for until then has been tried.
+    let lookedAt = 0
 
     const load = Effect.gen(function* () {
       if (loaded !== undefined) return loaded
@@ -138,14 +158,11 @@ export const make = <State, Command, Event extends { readonly _tag: string }, Er
       }
     }
 
-    /** Answers a command that the stream knows already. */
-    const answerAgain = Effect.fnUntraced(function* (asked: AnyAsked, commandId: string, state: State) {
-      const recorded = yield* store.eventsOfCommand(stream, commandId)
-      return asked.answer(
-        recorded.map((one) => ({ event: definition.decode(one), version: one.version })),
-        state
+    /** What a command caused the first time, if the store knows it. */
+    const causedBefore = (commandId: string) =>
+      Effect.map(store.eventsOfCommand(stream, commandId), (recorded) =>
+        recorded.map((one) => ({ event: definition.decode(one), version: one.version }))
       )
-    })
 
     /** One pass over waiting commands: decides, appends, and gives what to answer. Nothing is answered on failure. */
     const commit = Effect.fnUntraced(function* (entries: ReadonlyArray<AnyEntry>, known: ReadonlySet<string>) {
@@ -154,7 +171,9 @@ export const make = <State, Command, Event extends { readonly _tag: string }, Er
       const appended: Array<Versioned<Event>> = []
       const news: Array<NewEvent> = []
       const answers: Array<readonly [AnyEntry, Exit.Exit<unknown, Error>]> = []
-      const waiting: Array<AnyEntry> = []
+      const doubtful: Array<Doubtful<State, Command, Event, Error>> = []
+      // Commands of this pass that are answered, with what they caused: the same one may have been asked twice at once.
+      const done = new Map<string, ReadonlyArray<Versioned<Event>>>()
       let state = current.state
       // From here on the state may be ahead of the store, so it is out of use until the append is through.
       loaded = undefined
@@ -175,40 +194,70 @@ export const make = <State, Command, Event extends { readonly _tag: string }, Er
         }
       }
       const decideOne = (entry: AnyEntry, asked: AnyAsked) => {
-        const decision = decider.decide(state, asked.command(now))
-        if (Result.isFailure(decision)) {
-          answers.push([entry, Exit.fail(decision.failure)])
+        const repeated = asked.commandId === undefined ? undefined : done.get(asked.commandId)
+        if (repeated !== undefined) {
+          const answer = Exit.succeed(asked.answer(repeated, state))
+          if (repeated.length > 0) answers.push([entry, answer])
+          else doubtful.push({ entry, asked, answer })
           return
         }
-        const events = decision.success
-        if (events.length === 0 && isWaiting(asked, entry.since, state, now)) {
-          waiting.push(entry)
+        const decision = decider.decide(state, asked.command(now))
+        if (Result.isFailure(decision)) {
+          doubtful.push({ entry, asked, answer: Exit.fail(decision.failure) })
+          return
+        }
+        if (decision.success.length === 0 && isWaiting(asked, entry.since, state, now)) {
+          doubtful.push({ entry, asked, answer: undefined })
           return
         }
         const first = appended.length
-        record(events, asked)
+        record(decision.success, asked)
         for (;;) {
           const following = decider.follow?.(state, now) ?? []
           if (following.length === 0) break
           record(following, asked)
         }
+        const events = appended.slice(first)
+        if (asked.commandId !== undefined) done.set(asked.commandId, events)
         // The answer is shaped now: later commands may change the state that it speaks of.
-        answers.push([entry, Exit.succeed(asked.answer(appended.slice(first), state))])
+        const answer = Exit.succeed(asked.answer(events, state))
+        if (events.length > 0) answers.push([entry, answer])
+        else doubtful.push({ entry, asked, answer })
       }
-      for (const entry of entries) {
+      for (const entry of [...entries, ...parked]) {
         const { asked, gone } = entry
         if (gone) continue
         if (typeof asked === "function") {
           answers.push([entry, Exit.succeed(asked(state))])
         } else if (asked.commandId !== undefined && known.has(asked.commandId)) {
-          answers.push([entry, Exit.succeed(yield* answerAgain(asked, asked.commandId, state))])
+          const events = yield* causedBefore(asked.commandId)
+          answers.push([entry, Exit.succeed(asked.answer(events, state))])
         } else {
           decideOne(entry, asked)
         }
       }
-      for (const entry of parked) {
-        if (!entry.gone && typeof entry.asked !== "function") decideOne(entry, entry.asked)
-      }
+      // A command that is repeated may find that all is as it wants already, or be refused for what it did itself.
+      const waiting: Array<AnyEntry> = []
+      yield* Effect.forEach(
+        doubtful,
+        Effect.fnUntraced(function* ({ answer, asked, entry }) {
+          const { commandId } = asked
+          if (commandId !== undefined && !entry.isNew && current.version > 0) {
+            const events = yield* causedBefore(commandId)
+            if (events.length > 0) {
+              answers.push([entry, Exit.succeed(asked.answer(events, state))])
+              return
+            }
+          }
+          entry.isNew = true
+          // Asked again without waiting, it waits no more.
+          const repeated = commandId === undefined ? undefined : done.get(commandId)
+          if (answer !== undefined) answers.push([entry, answer])
+          else if (repeated !== undefined) answers.push([entry, Exit.succeed(asked.answer(repeated, state))])
+          else waiting.push(entry)
+        }),
+        { concurrency: lookupConcurrency, discard: true }
+      )
       let version = current.version
       if (news.length > 0) {
         const changes = definition.writes?.(state, appended)
@@ -222,6 +271,7 @@ export const make = <State, Command, Event extends { readonly _tag: string }, Er
         version = result.version
       }
       loaded = { state, version }
+      lookedAt = now
       parked.clear()
       for (const entry of waiting) parked.add(entry)
       if (appended.length > 0 && definition.committed !== undefined) yield* definition.committed(state, appended)
@@ -259,7 +309,7 @@ export const make = <State, Command, Event extends { readonly _tag: string }, Er
      * Carries a batch through whatever the store does. A store that cannot be reached is tried again, since the command
      * ids make that safe; another writer means that this instance is no longer the owner, so it lets go of everything.
      */
-    const carryThrough = (entries: ReadonlyArray<AnyEntry>) =>
+    const carryThrough = (entries: ReadonlyArray<AnyEntry>): Effect.Effect<void> =>
       Effect.gen(function* () {
         const known = new Set<string>()
         for (const entry of entries) {
@@ -273,9 +323,9 @@ export const make = <State, Command, Event extends { readonly _tag: string }, Er
           loaded = undefined
           const failure = Cause.findErrorOption(exit.cause)
           if (failure._tag === "None") {
-            if (Cause.hasInterruptsOnly(exit.cause)) return yield* Effect.failCause(exit.cause)
-            // A bug in a decider or a projection: nobody in this batch can be answered, and the state is not to be
-            // trusted. The next batch starts from what is stored.
+            if (Cause.hasInterruptsOnly(exit.cause)) return yield* Effect.interrupt
+            // A bug in a decider or a projection. The state is not to be trusted: the next pass starts from what is stored.
+            if (entries.length > 1) return yield* oneByOne(entries)
             yield* Effect.logError(`commit to ${stream} died`, exit.cause)
             return refuseAll(entries, `${stream} failed unexpectedly; the coordinator's log says more`)
           }
@@ -289,11 +339,20 @@ export const make = <State, Command, Event extends { readonly _tag: string }, Er
             yield* Effect.sleep(Math.min(50 * 2 ** attempt, 1_000))
             continue
           }
-          if (error._tag === "VersionConflict") yield* Effect.logWarning(`fenced: ${error.message}`)
-          else yield* Effect.logError(`commit to ${stream} failed`, error)
+          if (error._tag === "VersionConflict") {
+            yield* Effect.logWarning(`fenced: ${error.message}`)
+            refuseAll(entries, error.message)
+            return yield* Effect.sleep(fencedPause)
+          }
+          if (!error.retryable && entries.length > 1) return yield* oneByOne(entries)
+          yield* Effect.logError(`commit to ${stream} failed`, error)
           return refuseAll(entries, error.message)
         }
       })
+
+    /** What one command makes impossible must not keep the others from being carried out. */
+    const oneByOne = (entries: ReadonlyArray<AnyEntry>): Effect.Effect<void> =>
+      Effect.forEach(entries, (entry) => carryThrough([entry]), { discard: true })
 
     /** Whoever is refused asks again, and finds the stream's owner wherever it is by then. */
     const refuseAll = (entries: ReadonlyArray<AnyEntry>, reason: string) => {
@@ -323,7 +382,7 @@ export const make = <State, Command, Event extends { readonly _tag: string }, Er
       }
       if (wake === undefined) return undefined
       const byState = loaded === undefined ? undefined : definition.wakeAt?.(loaded.state)
-      return byState === undefined ? wake : Math.min(wake, byState)
+      return byState === undefined || byState <= lookedAt ? wake : Math.min(wake, byState)
     })
 
     yield* nextBatch.pipe(Effect.flatMap(carryThrough), Effect.forever, Effect.forkScoped)
@@ -333,7 +392,7 @@ export const make = <State, Command, Event extends { readonly _tag: string }, Er
       Effect.gen(function* () {
         const since = yield* Clock.currentTimeMillis
         const reply = yield* Deferred.make<unknown, Error | Unavailable>()
-        const entry: AnyEntry = { asked, reply, since, gone: false }
+        const entry: AnyEntry = { asked, reply, since, gone: false, isNew: false }
         yield* Queue.offer(inbox, entry)
         return yield* Effect.onInterrupt(Deferred.await(reply), () =>
           Effect.sync(() => {

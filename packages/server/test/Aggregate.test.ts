@@ -2,7 +2,7 @@
  * The one loop between commands and events, over the memory twin of the store and over Postgres.
  */
 import { assert, describe, it, layer } from "@effect/vitest"
-import { Deferred, Effect, Exit, Fiber, Layer, Result, Schema, Scope } from "effect"
+import { Deferred, Effect, Exit, Fiber, Layer, Predicate, Result, Schema, Scope } from "effect"
 import { TestClock } from "effect/testing"
 import type { Decider } from "@muster/domain/Decider"
 import * as Aggregate from "../src/Aggregate.ts"
@@ -59,6 +59,8 @@ const add = (by: number, commandId?: string) => ({
   commandId,
   answer: (_events: unknown, state: { readonly sum: number }) => state.sum
 })
+
+type Asked = Aggregate.Asked<{ readonly sum: number }, Command, Event, unknown>
 
 const take = (by: number) => ({
   command: (): Command => ({ _tag: "Take", by }),
@@ -136,6 +138,113 @@ layer(MemoryStore)("Aggregate", (test) => {
     })
   )
 
+  test.effect("carries out once what is asked twice at once", () =>
+    Effect.gen(function* () {
+      const store = yield* EventStore.EventStore
+      const aggregate = yield* Aggregate.make(define("account-twice"))
+      const sums = yield* Effect.all([aggregate.ask(add(4, "once")), aggregate.ask(add(4, "once"))], {
+        concurrency: "unbounded"
+      })
+      assert.deepStrictEqual(sums, [4, 4])
+      assert.strictEqual(yield* store.lastVersion("account-twice"), 1)
+    })
+  )
+
+  /** Asked again of an instance that knows nothing of the first time. */
+  const again = (stream: string, first: ReturnType<typeof add>, second: Asked) =>
+    Effect.gen(function* () {
+      const before = yield* Aggregate.make(define(stream))
+      yield* before.ask(add(5))
+      yield* before.ask(first)
+      const store = yield* EventStore.EventStore
+      const version = yield* store.lastVersion(stream)
+      const after = yield* Aggregate.make(define(stream))
+      const answer = yield* after.ask(second)
+      assert.strictEqual(yield* store.lastVersion(stream), version)
+      return answer
+    })
+
+  const versions = (events: ReadonlyArray<Aggregate.Versioned<Event>>) => events.map(({ version }) => version)
+
+  test.effect("gives the first answer to a repeated command that would be refused for what it did itself", () =>
+    Effect.gen(function* () {
+      const asked = { ...take(5), commandId: "all", answer: versions }
+      const first = { ...add(0, "all"), command: asked.command }
+      assert.deepStrictEqual(yield* again("account-refused-again", first, asked), [2])
+    })
+  )
+
+  test.effect("gives the first answer to a repeated command that finds nothing to do, and does not let it wait", () =>
+    Effect.gen(function* () {
+      const asked = { ...add(0, "some"), answer: versions, wait: { limit: 60_000, while: () => true } }
+      assert.deepStrictEqual(yield* again("account-nothing-again", add(3, "some"), asked), [2])
+    })
+  )
+
+  test.effect("withdraws a command that waits when it is asked again without waiting", () =>
+    Effect.gen(function* () {
+      const aggregate = yield* Aggregate.make(define("account-withdrawn"))
+      yield* aggregate.ask(add(1))
+      const asked = { ...add(0, "later"), answer: versions }
+      const waiting = yield* Effect.forkChild(aggregate.ask({ ...asked, wait: { limit: 60_000, while: () => true } }), {
+        startImmediately: true
+      })
+      assert.deepStrictEqual(yield* aggregate.ask(asked), [])
+      assert.deepStrictEqual(yield* Fiber.join(waiting), [])
+    })
+  )
+
+  test.effect("answers a command that waits while another instance carries it out", () =>
+    Effect.gen(function* () {
+      const store = yield* EventStore.EventStore
+      const one = yield* Aggregate.make(define("account-elsewhere"))
+      yield* one.ask(add(1))
+      let by = 0
+      const waiting = yield* Effect.forkChild(
+        one.ask({
+          command: (): Command => ({ _tag: "Add", by }),
+          actor: "test",
+          commandId: "w",
+          answer: versions,
+          wait: { limit: 60_000, while: () => true }
+        }),
+        { startImmediately: true }
+      )
+      yield* one.look((state) => state.sum)
+      const other = yield* Aggregate.make(define("account-elsewhere"))
+      yield* other.ask(add(4, "w"))
+      by = 4
+      assert.strictEqual(yield* one.ask(add(2)), 7)
+      assert.deepStrictEqual(yield* Fiber.join(waiting), [2])
+      assert.strictEqual(yield* store.lastVersion("account-elsewhere"), 3)
+    })
+  )
+
+  test.effect("does not look again and again for what a state asked for in vain", () =>
+    Effect.gen(function* () {
+      let decided = 0
+      const aggregate = yield* Aggregate.make({
+        ...define("account-restless"),
+        decider: {
+          ...account,
+          decide: (state: { readonly sum: number }, command: Command) => {
+            decided++
+            return account.decide(state, command)
+          }
+        },
+        wakeAt: () => 500
+      })
+      const waiting = yield* Effect.forkChild(aggregate.ask({ ...add(0), wait: { limit: 1_000, while: () => true } }), {
+        startImmediately: true
+      })
+      yield* aggregate.look((state) => state.sum)
+      for (let tick = 0; tick < 100; tick++) yield* TestClock.adjust(10)
+      yield* Fiber.join(waiting)
+      // When it came, with the look at the state, when the state had asked for it, when its time was over.
+      assert.isAtMost(decided, 4)
+    })
+  )
+
   test.effect("keeps a command that waits until another one gives it something to do", () =>
     Effect.gen(function* () {
       const aggregate = yield* Aggregate.make(define("account-wait"))
@@ -183,8 +292,13 @@ layer(MemoryStore)("Aggregate", (test) => {
       const late = yield* Effect.flip(other.ask(add(2)))
       assert.strictEqual(late._tag, "Unavailable")
       assert.strictEqual(yield* store.lastVersion("account-fence"), 1)
-      // What it believed is forgotten: asked again it has read what the winner wrote.
-      assert.strictEqual(yield* other.look((state) => state.sum), 1)
+      // It stands still, so that whoever owns the stream is left alone. What it believed is forgotten: then it has read
+      // what the winner wrote.
+      const look = yield* Effect.forkChild(other.look((state) => state.sum))
+      yield* TestClock.adjust(900)
+      assert.isUndefined(look.pollUnsafe())
+      yield* TestClock.adjust(100)
+      assert.strictEqual(yield* Fiber.join(look), 1)
     })
   )
 
@@ -252,6 +366,27 @@ describe("Aggregate with a store that fails", () => {
       assert.strictEqual(sums[1], 5)
       assert.strictEqual(yield* store.lastVersion("account-unknown"), 2)
     }).pipe(Effect.provide(failing({ after: true })))
+  )
+
+  it.effect("lets a command that cannot be stored keep no other from it", () =>
+    Effect.gen(function* () {
+      const store = yield* EventStore.EventStore
+      const final = new EventStore.EventStoreError({ operation: "append", cause: "no such number", retryable: false })
+      const aggregate = yield* Aggregate.make(define("account-poison")).pipe(
+        Effect.provideService(EventStore.EventStore, {
+          ...store,
+          append: (append) =>
+            append.events.some(({ data }) => Predicate.hasProperty(data, "by") && data.by === 13)
+              ? Effect.fail(final)
+              : store.append(append)
+        })
+      )
+      const [first, poison, second] = yield* Effect.all(
+        [aggregate.ask(add(1, "a")), Effect.flip(aggregate.ask(add(13, "b"))), aggregate.ask(add(2, "c"))],
+        { concurrency: "unbounded" }
+      )
+      assert.deepStrictEqual([first, poison._tag, second], [1, "Unavailable", 3])
+    }).pipe(Effect.provide(MemoryStore))
   )
 
   it.effect("answers with Unavailable when its patience is over", () =>

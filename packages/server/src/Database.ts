@@ -124,9 +124,9 @@ const address = (url: Redacted.Redacted): Effect.Effect<{ host: string; port: nu
 const millis = (duration: Duration.Duration) => String(Duration.toMillis(duration))
 
 /**
- * Our statements are few and reach rows by key. Left to itself the planner reads a whole suite to update a thousand of
- * its tasks (25 ms instead of 3), or keeps a plan that was made while the table was small, because statistics of a young
- * table are missing or late. So: one plan for each prepared statement, over indexes where there are any.
+ * Our statements are few and reach rows by key: one plan for each prepared statement, over indexes where there are any.
+ * Left to itself the planner plans a batch anew five times, and may then keep a plan that was right while the table was
+ * small.
  */
 const planByKey = {
   plan_cache_mode: "force_generic_plan",

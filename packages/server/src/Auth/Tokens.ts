@@ -197,14 +197,21 @@ export const make = Effect.gen(function* () {
         expected: `at least ${shortestSecret} visible ASCII characters without spaces`
       })
     }
-    // The same secret under an older name moves to this one.
-    yield* Query.run(
-      sql,
-      `with renamed as (delete from tokens where hash = $3 and name <> $1)
-       insert into tokens (name, role, hash) values ($1, $2, $3)
-       on conflict (name) do update set role = excluded.role, hash = excluded.hash, expires_at = null
-       where (tokens.role, tokens.hash, tokens.expires_at) is distinct from (excluded.role, excluded.hash, null)`,
-      [options.name, options.role, Buffer.from(hashOf(secret), "hex")]
+    const { name, role } = options
+    const hash = Buffer.from(hashOf(secret), "hex")
+    yield* Query.unlessAway(
+      sql.withTransaction(
+        Effect.gen(function* () {
+          // The same secret under an older name moves to this one.
+          yield* sql.unsafe("delete from tokens where hash = $1 and name <> $2", [hash, name])
+          yield* sql.unsafe(
+            `insert into tokens (name, role, hash) values ($1, $2, $3)
+             on conflict (name) do update set role = excluded.role, hash = excluded.hash, expires_at = null
+             where (tokens.role, tokens.hash, tokens.expires_at) is distinct from (excluded.role, excluded.hash, null)`,
+            [name, role, hash]
+          )
+        })
+      )
     )
   })
 

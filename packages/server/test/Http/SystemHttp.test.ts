@@ -14,7 +14,7 @@ type Json = Readonly<Record<string, unknown>>
 /** Every object within a value. */
 const objectsIn = (value: unknown): ReadonlyArray<Json> =>
   Predicate.isObject(value)
-    ? [value as Json, ...Object.values(value).flatMap(objectsIn)]
+    ? [value, ...Object.values(value).flatMap(objectsIn)]
     : Array.isArray(value)
       ? value.flatMap(objectsIn)
       : []

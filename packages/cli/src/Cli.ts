@@ -5,15 +5,19 @@
 import * as NodeServices from "@effect/platform-node/NodeServices"
 import { Cause, Effect, Exit } from "effect"
 import { CliConfig, CliOutput, Command, GlobalFlag } from "effect/cli"
+import * as AdminRebuild from "./commands/admin/rebuild.ts"
 import * as Completion from "./commands/completion.ts"
 import { viewCommand } from "./commands/config/view.ts"
+import { dev } from "./commands/dev/dev.ts"
 import * as EventList from "./commands/event/list.ts"
 import * as EventTail from "./commands/event/tail.ts"
 import * as ManagerDrain from "./commands/manager/drain.ts"
 import * as ManagerGet from "./commands/manager/get.ts"
 import * as ManagerList from "./commands/manager/list.ts"
 import * as ManagerShutdown from "./commands/manager/shutdown.ts"
+import * as ManagerStart from "./commands/manager/start.ts"
 import { run as runCommand } from "./commands/run.ts"
+import * as ServerStart from "./commands/server/start.ts"
 import * as SuiteCancel from "./commands/suite/cancel.ts"
 import * as SuiteClose from "./commands/suite/close.ts"
 import * as SuiteCreate from "./commands/suite/create.ts"
@@ -64,7 +68,18 @@ const task = Command.make("task").pipe(
 
 const manager = Command.make("manager").pipe(
   Command.withDescription("Machines and their managers"),
-  Command.withSubcommands([ManagerList.list, ManagerGet.get, ManagerDrain.drain, ManagerShutdown.shutdown])
+  Command.withSubcommands([
+    ManagerStart.start,
+    ManagerList.list,
+    ManagerGet.get,
+    ManagerDrain.drain,
+    ManagerShutdown.shutdown
+  ])
+)
+
+const server = Command.make("server").pipe(
+  Command.withDescription("Coordinators"),
+  Command.withSubcommands([ServerStart.start])
 )
 
 const worker = Command.make("worker").pipe(
@@ -87,12 +102,17 @@ const config = Command.make("config").pipe(
   Command.withSubcommands([viewCommand])
 )
 
+const admin = Command.make("admin").pipe(
+  Command.withDescription("Work on the database of the coordinators"),
+  Command.withSubcommands([AdminRebuild.rebuild])
+)
+
 const root = Command.make("muster").pipe(
   Command.withDescription("Runs suites of tasks on your own machines. `muster dev` starts all of it on this one."),
   Command.withSubcommands([
     { group: "Work", commands: [runCommand, suite, task] },
-    { group: "Machines", commands: [manager, worker] },
-    { group: "The rest", commands: [event, token, config, Completion.make((): Command.Command.Any => root)] }
+    { group: "Machines", commands: [dev, server, manager, worker] },
+    { group: "The rest", commands: [event, token, config, admin, Completion.make((): Command.Command.Any => root)] }
   ]),
   Command.withGlobalFlags(Params.globals)
 )

@@ -23,9 +23,14 @@ export interface Screen {
 const wantsColors = (environment: NodeJS.ProcessEnv): boolean =>
   (environment["NO_COLOR"] ?? "") === "" && environment["TERM"] !== "dumb"
 
-const fromStream = (stream: WriteStream): Stream => {
-  // Node leaves the property out where there is no terminal.
-  const isTerminal = Boolean(stream.isTTY)
+/** What Node says of a stream: where there is no terminal, two of these are not there. */
+interface Target extends Pick<WriteStream, "write"> {
+  readonly isTTY?: boolean
+  readonly columns?: number
+}
+
+const fromStream = (stream: Target): Stream => {
+  const isTerminal = stream.isTTY ?? false
   return {
     isTerminal,
     colors: isTerminal && wantsColors(process.env),

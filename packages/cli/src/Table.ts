@@ -12,7 +12,7 @@ export interface Column<A> {
   readonly align?: "left" | "right"
   /** May be cut, with an ellipsis. */
   readonly shrinks?: boolean
-  /** Left out when the table is too wide, highest first. Columns without it always stay. */
+  /** Left out when it is empty, or when the table is too wide: highest first. Columns without it always stay. */
   readonly dispensable?: number
   /** Coloured by the state that it names. */
   readonly isState?: boolean
@@ -68,10 +68,13 @@ const mostDispensable = <A>(columns: ReadonlyArray<Column<A>>): Column<A> | unde
 
 /** The lines of a table, the header first. */
 export const render = <A>(
-  columns: ReadonlyArray<Column<A>>,
+  given: ReadonlyArray<Column<A>>,
   items: ReadonlyArray<A>,
   { paint = Style.plain, width = Number.POSITIVE_INFINITY }: { readonly width?: number; readonly paint?: Paint } = {}
 ): ReadonlyArray<string> => {
+  const columns = given.filter(
+    ({ dispensable, value }) => dispensable === undefined || items.some((item) => value(item) !== "")
+  )
   const cells = items.map((item) => columns.map(({ value }) => line(value(item))))
   const natural = columns.map(({ header }, place) =>
     cells.reduce((most, row) => Math.max(most, widthOf(row[place] ?? "")), widthOf(header))

@@ -1,0 +1,40 @@
+/** What a person reads about a running `muster dev`. */
+import * as Profile from "@muster/client/Profile"
+import * as Programs from "../Programs.ts"
+import * as Show from "../Show.ts"
+import type { Paint } from "../Style.ts"
+import type { DevProcess, Info } from "./DevState.ts"
+
+const pidsOf = (processes: ReadonlyArray<DevProcess>, role: DevProcess["role"]): string | undefined => {
+  const pids = processes.filter((process) => process.role === role).map(({ pid }) => pid)
+  if (pids.length === 0) return undefined
+  return role === "worker" ? `${Show.plural(pids.length, "worker")} ${pids.join(" ")}` : `${role} ${pids.join(" ")}`
+}
+
+/** The processes with their ids. */
+const processesLine = ({ processes }: Info): string =>
+  (["postgres", "coordinator", "manager", "worker"] as const)
+    .flatMap((role) => pidsOf(processes, role) ?? [])
+    .join(", ")
+
+export const status = (info: Info, paint: Paint): ReadonlyArray<string> => [
+  `${paint("green", "●")} Muster is running on ${paint("bold", info.url)}, its data is in ${info.dataDir}`,
+  `  ${processesLine(info)}`
+]
+
+/** Commands find the directory by themselves only when it is where they look. */
+const prefix = ({ dataDir }: Info): string => {
+  const found = Profile.dataDirectory(process.env)
+  return found === dataDir ? "" : `MUSTER_DATA_DIR=${dataDir} `
+}
+
+/** What to try next. */
+export const suggestions = (info: Info, paint: Paint): ReadonlyArray<string> => {
+  const muster = `${prefix(info)}${Programs.name()}`
+  return [
+    `  ${paint("cyan", `${muster} run -- sha256sum {} ::: *`)}    a task for each file here`,
+    `  ${paint("cyan", `${muster} suite list`)}                   what there is`,
+    `  ${paint("cyan", `${muster} event tail`)}                   what happens`,
+    `  ${paint("cyan", `${info.url}/docs`)}         the HTTP interface`
+  ]
+}

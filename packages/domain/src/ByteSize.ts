@@ -26,19 +26,21 @@ export const format = (bytes: number): string => {
 
 /** A size between two limits in bytes. Decodes from a number of bytes or from text; encodes as a number. */
 export const between = (minimum: number, maximum: number) =>
-  Schema.Union([Schema.Number, Schema.String]).pipe(
-    Schema.decodeTo(
-      Schema.Int.check(
-        Schema.isBetween({ minimum, maximum }, { expected: `a size from ${format(minimum)} to ${format(maximum)}` })
-      ),
-      {
-        decode: SchemaGetter.transformEffect((input: number | string, options) => {
-          const bytes = typeof input === "number" ? input : parse(input)
-          return bytes === undefined
-            ? Effect.fail(new SchemaIssue.InvalidValue({ expected }, input, options))
-            : Effect.succeed(bytes)
-        }),
-        encode: SchemaGetter.passthroughSupertype()
-      }
+  Schema.Union([Schema.Number, Schema.String])
+    .annotate({ expected })
+    .pipe(
+      Schema.decodeTo(
+        Schema.Int.check(
+          Schema.isBetween({ minimum, maximum }, { expected: `a size from ${format(minimum)} to ${format(maximum)}` })
+        ),
+        {
+          decode: SchemaGetter.transformEffect((input: number | string, options) => {
+            const bytes = typeof input === "number" ? input : parse(input)
+            return bytes === undefined
+              ? Effect.fail(new SchemaIssue.InvalidValue({ expected }, input, options))
+              : Effect.succeed(bytes)
+          }),
+          encode: SchemaGetter.passthroughSupertype()
+        }
+      )
     )
-  )

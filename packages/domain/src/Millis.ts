@@ -39,22 +39,27 @@ export const format = (millis: number): string => {
  * number, so that it costs nothing on the wire.
  */
 export const between = (minimum: number, maximum: number) =>
-  Schema.Union([Schema.Number, Schema.String]).pipe(
-    Schema.decodeTo(
-      Schema.Int.check(
-        Schema.isBetween({ minimum, maximum }, { expected: `a duration from ${format(minimum)} to ${format(maximum)}` })
-      ),
-      {
-        decode: SchemaGetter.transformEffect((input: number | string, options) => {
-          const millis = typeof input === "number" ? input : parse(input)
-          return millis === undefined
-            ? Effect.fail(new SchemaIssue.InvalidValue({ expected }, input, options))
-            : Effect.succeed(millis)
-        }),
-        encode: SchemaGetter.passthroughSupertype()
-      }
+  Schema.Union([Schema.Number, Schema.String])
+    .annotate({ expected })
+    .pipe(
+      Schema.decodeTo(
+        Schema.Int.check(
+          Schema.isBetween(
+            { minimum, maximum },
+            { expected: `a duration from ${format(minimum)} to ${format(maximum)}` }
+          )
+        ),
+        {
+          decode: SchemaGetter.transformEffect((input: number | string, options) => {
+            const millis = typeof input === "number" ? input : parse(input)
+            return millis === undefined
+              ? Effect.fail(new SchemaIssue.InvalidValue({ expected }, input, options))
+              : Effect.succeed(millis)
+          }),
+          encode: SchemaGetter.passthroughSupertype()
+        }
+      )
     )
-  )
 
 /** Milliseconds since 1970 UTC, as a clock on one machine read it. Never compared across machines. */
 export const Timestamp = Schema.Int

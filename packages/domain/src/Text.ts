@@ -19,18 +19,18 @@ export const NonEmptyText = Schema.NonEmptyString.check(isCarriable)
 
 /** A name that a person gives: 1 to 255 characters on one line. */
 export const Name = NonEmptyText.check(
-  Schema.isMaxLength(255),
+  Schema.isMaxLength(255, { expected: "a name of at most 255 characters" }),
   Schema.isPattern(/^[^\n\r]*$/, { expected: "a single line" })
 )
 
 /** A tag or label: 1 to 128 characters without white space or commas (`key:value` by convention). */
 export const Tag = NonEmptyText.check(
-  Schema.isMaxLength(128),
+  Schema.isMaxLength(128, { expected: "a tag or label of at most 128 characters" }),
   Schema.isPattern(/^[^\s,]+$/, { expected: "text without white space and commas" })
 )
 
 /** A set of tags or labels, at most 64. */
-export const Tags = Schema.Array(Tag).check(Schema.isMaxLength(64))
+export const Tags = Schema.Array(Tag).check(Schema.isMaxLength(64, { expected: "at most 64 tags or labels" }))
 
 /** Makes any text carriable: what cannot be carried becomes U+FFFD. For output of programs, which may be anything. */
 export const toCarriable = (text: string): string =>

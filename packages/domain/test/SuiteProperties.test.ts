@@ -2,7 +2,7 @@
  * What holds for a suite whatever happens to it.
  */
 import { assert, it } from "@effect/vitest"
-import { Arbitrary, Result, Schema } from "effect"
+import { Arbitrary, Effect, Result, Schema } from "effect"
 import { replay } from "@muster/domain/Decider"
 import type { SuiteCommand } from "@muster/domain/Suite/Commands"
 import { decide, decider } from "@muster/domain/Suite/Decider"
@@ -11,6 +11,7 @@ import { evolve } from "@muster/domain/Suite/Evolve"
 import * as State from "@muster/domain/Suite/State"
 import type { SuiteState } from "@muster/domain/Suite/State"
 import { Phase } from "@muster/domain/Suite/TaskTable"
+import { Next, Outcome } from "@muster/domain/Task/Attempt"
 import * as Properties from "./support/Properties.ts"
 import { dump, dumpTask, isHeldPhase } from "./support/SuiteDump.ts"
 import { lives, thorough } from "./support/SuiteMoves.ts"
@@ -39,6 +40,40 @@ const eventsOf = (commands: ReadonlyArray<SuiteCommand>): ReadonlyArray<SuiteEve
 const stateAfter = (commands: ReadonlyArray<SuiteCommand>): SuiteState => run(decider, commands).state
 
 const indexes = (state: State.Existing) => Array.from({ length: state.tasks.size }, (_, index) => index)
+
+it.effect("generated lives lead to every event, outcome, decision and error", () =>
+  Effect.gen(function* () {
+    const samples = yield* Arbitrary.sampleEffect(life, { count: 1_000, size: 600, seed: "suite" })
+    const seen = new Set<string>()
+    for (const { error, events } of samples.flatMap((commands) => run(decider, commands).steps)) {
+      if (error !== undefined) seen.add(error._tag)
+      for (const event of events) {
+        seen.add("reason" in event && event._tag === "SuiteReopened" ? `${event._tag} ${event.reason}` : event._tag)
+        if (event._tag !== "AttemptsEnded") continue
+        for (const { next, outcome } of event.attempts) seen.add(`${outcome}, then ${next}`)
+      }
+    }
+    const isPossible = (outcome: Outcome, next: Next) =>
+      outcome === "succeeded" ? next === "succeeded" : next !== "succeeded"
+    assert.sameMembers(
+      [...seen],
+      [
+        ...SuiteEvent.members
+          .map((member) => member.fields._tag.schema.literal)
+          .filter((tag) => tag !== "SuiteReopened"),
+        "SuiteReopened submit",
+        "SuiteReopened retry",
+        "SuiteReopened manager_lost",
+        ...Outcome.literals.flatMap((outcome) =>
+          Next.literals.filter((next) => isPossible(outcome, next)).map((next) => `${outcome}, then ${next}`)
+        ),
+        "SuiteIsCancelled",
+        "TaskNotFound",
+        "TaskStateConflict"
+      ]
+    )
+  })
+)
 
 it.prop(
   "counters are a recount of the tasks and never negative",
@@ -248,7 +283,7 @@ it.prop(
       isNote: (event) => event._tag === "LateResultsRecorded"
     })
   },
-  { arbitrary: { ...thorough.arbitrary, runs: 150 } }
+  { arbitrary: { ...thorough.arbitrary, runs: 100 } }
 )
 
 it.prop(
@@ -296,7 +331,7 @@ it.prop(
       assert.deepStrictEqual(state.counts, recount)
     }
   },
-  { arbitrary: { runs: 200, size: 20 } }
+  { arbitrary: { runs: 100, size: 20 } }
 )
 
 it.prop(

@@ -76,8 +76,9 @@ const findings = (
 }
 
 /**
- * Which member of a union the writer meant: the one that knows most of the fields that are there. When no member got
- * beyond the type of the value, all of them together are what is allowed.
+ * Which member of a union the writer meant: the one whose required fields are there, and of these the one that knows most
+ * of the fields that are there. When no member got beyond the type of the value, all of them together are what is
+ * allowed.
  */
 const likeliest = (
   union: SchemaIssue.AnyOf,
@@ -87,15 +88,18 @@ const likeliest = (
   const found = members.map((member) => findings(member, path, undefined, undefined))
   const isWrongType = found.every(([first]) => first?.issue._tag === "InvalidType" && first.path.length === path.length)
   if (isWrongType) return [{ path, issue: union, expected: undefined, parent: undefined }]
-  const known = members.map((member) => (SchemaIssue.hasInput(union) ? countKnownFields(member, union.input) : 0))
-  return found[known.indexOf(Math.max(...known))] ?? []
+  const likeness = members.map((member) => (SchemaIssue.hasInput(union) ? likenessTo(member, union.input) : 0))
+  return found[likeness.indexOf(Math.max(...likeness))] ?? []
 }
 
-const countKnownFields = (member: SchemaIssue.Issue, input: unknown): number => {
-  if (member._tag === "Encoding" || member._tag === "Filter") return countKnownFields(member.issue, input)
+const likenessTo = (member: SchemaIssue.Issue, input: unknown): number => {
+  if (member._tag === "Encoding" || member._tag === "Filter") return likenessTo(member.issue, input)
   if (member._tag !== "Composite" || !SchemaAST.isObjects(member.ast)) return 0
   if (typeof input !== "object" || input === null) return 0
-  return member.ast.propertySignatures.filter(({ name }) => Object.hasOwn(input, name)).length
+  const fields = member.ast.propertySignatures
+  const isThere = ({ name }: (typeof fields)[number]) => Object.hasOwn(input, name)
+  const isComplete = fields.every((field) => SchemaAST.isOptional(field.type) || isThere(field))
+  return fields.filter(isThere).length + (isComplete ? fields.length : 0)
 }
 
 const annotatedExpectation = (annotations: unknown): string | undefined => {
@@ -140,6 +144,8 @@ const expectationOfType = (ast: SchemaAST.AST): string => {
   if (SchemaAST.isArrays(encoded)) return "array"
   if (SchemaAST.isObjects(encoded)) return "object"
   if (SchemaAST.isUnion(encoded)) {
+    const words = annotatedExpectation(encoded.annotations)
+    if (words !== undefined) return words
     return [...new Set(encoded.types.map(expectationOfType))].join(" | ").replace(standIns, "")
   }
   return withoutPrefix(SchemaIssue.defaultLeafHook(new SchemaIssue.InvalidType(encoded)))

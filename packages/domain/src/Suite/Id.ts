@@ -11,7 +11,7 @@ export const TaskIndex = Schema.Int.check(Schema.isBetween({ minimum: 0, maximum
 
 /** `<suite id>.<index>`: a task is found without a look-up. */
 export const TaskId = Schema.String.check(
-  Schema.isPattern(/^[0-9a-hjkmnp-tv-z]{16}\.\d{1,10}$/, { expected: "a task id (<suite id>.<index>)" })
+  Schema.isPattern(/^[0-9a-hjkmnp-tv-z]{16}\.(?:0|[1-9]\d{0,9})$/, { expected: "a task id (<suite id>.<index>)" })
 ).pipe(Schema.brand("TaskId"))
 export type TaskId = typeof TaskId.Type
 

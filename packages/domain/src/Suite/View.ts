@@ -7,6 +7,8 @@ import { Outcome, TaskState } from "../Task/Attempt.ts"
 import { TaskSpec } from "../Task/Spec.ts"
 import { SuiteId, TaskId } from "./Id.ts"
 import { SuiteSpec, SuiteState, TaskCounts } from "./Spec.ts"
+import { taskCounts } from "./State.ts"
+import type { Existing } from "./State.ts"
 
 /** A time as ISO 8601 text in UTC with milliseconds. */
 export const Instant = Schema.String
@@ -115,3 +117,25 @@ export const TaskResult = Schema.Struct({
   message: Schema.NullOr(Schema.String)
 })
 export type TaskResult = typeof TaskResult.Type
+
+/** A time in milliseconds as an `Instant`. */
+export const instant = (millis: number): string => new Date(millis).toISOString()
+
+/** A suite as queries show it, from its own state: what a command is answered with. */
+export const suiteView = (state: Existing): SuiteView => ({
+  id: state.id,
+  name: state.spec.name ?? null,
+  description: state.spec.description ?? null,
+  tags: state.spec.tags ?? [],
+  labels: state.spec.labels ?? [],
+  priority: state.spec.priority ?? 0,
+  workers: state.spec.workers ?? null,
+  maxFails: state.spec.maxFails ?? null,
+  state: state.state,
+  paused: state.paused,
+  tasks: taskCounts(state),
+  createdAt: instant(state.createdAt),
+  lastSubmittedAt: state.tasks.size === 0 ? null : instant(state.lastSubmittedAt),
+  completedAt: state.completedAt === undefined ? null : instant(state.completedAt),
+  version: state.version
+})

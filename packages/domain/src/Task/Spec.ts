@@ -1,7 +1,7 @@
 /**
  * What a user asks a task to do.
  */
-import { Schema } from "effect"
+import { Schema, SchemaIssue } from "effect"
 import * as ByteSize from "../ByteSize.ts"
 import * as Millis from "../Millis.ts"
 import { Name, NonEmptyText, Tags, Text } from "../Text.ts"
@@ -11,11 +11,18 @@ const maxArgumentLength = 131_071
 
 const Argument = Text.check(Schema.isMaxLength(maxArgumentLength))
 
-/** Names of environment variables: no `=`, not empty. */
-export const Env = Schema.Record(
-  NonEmptyText.check(Schema.isPattern(/^[^=]+$/, { expected: "a variable name without =" })),
-  Argument
-)
+const variableName = "the name of a variable: at least one character, no =, NUL or lone surrogate"
+
+// A check and not a schema of the names: whoever reads without refusing unknown fields would drop what does not fit it.
+const hasVariableNames = Schema.makeFilter<{ readonly [name: string]: string }>((env, _, options) => {
+  const wrong = Object.keys(env).find((name) => !/^[^=\0]+$/.test(name) || !name.isWellFormed())
+  return wrong === undefined
+    ? true
+    : { path: [wrong], issue: new SchemaIssue.InvalidValue({ expected: variableName }, wrong, options) }
+})
+
+/** Environment variables by name. */
+export const Env = Schema.Record(Schema.String, Argument).check(hasVariableNames)
 export type Env = typeof Env.Type
 
 /** How often and how soon a task that failed runs again. */
@@ -66,7 +73,9 @@ const common = {
 
 /** A program with its arguments. No shell is involved. */
 export const CommandSpec = Schema.Struct({
-  program: NonEmptyText.check(Schema.isMaxLength(4096)),
+  program: NonEmptyText.check(
+    Schema.isMaxLength(4096, { expected: "the name or path of a program, at most 4096 characters" })
+  ),
   args: Schema.optionalKey(Schema.Array(Argument).check(Schema.isMaxLength(65_536))),
   /** Text for standard input (default: none, reading gives end of file). */
   stdin: Schema.optionalKey(Text.check(Schema.isMaxLength(1024 ** 2))),

@@ -70,7 +70,7 @@ const Spec = Schema.Struct({
  * For properties of lives: by default generated lists are so short that next to nothing happens in them, whatever length
  * they may have.
  */
-export const thorough = { arbitrary: { runs: 300, size: 600 } }
+export const thorough = { arbitrary: { runs: 150, size: 600 } }
 
 /** Lives of suites: the creation and up to so many commands. */
 export const lives = (maxLength: number): Arbitrary.Arbitrary<ReadonlyArray<SuiteCommand>> =>

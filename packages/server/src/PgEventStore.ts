@@ -1,8 +1,9 @@
 /**
  * The event store in Postgres.
  */
-import { Effect, Layer, Option, PubSub, Stream } from "effect"
+import { Duration, Effect, Layer, Option, PubSub, Stream } from "effect"
 import { SqlClient } from "effect/sql/SqlClient"
+import { isSqlError } from "effect/sql/SqlError"
 import type { SqlError } from "effect/sql/SqlError"
 import type { Metadata, Recorded } from "@muster/domain/Recorded"
 import * as Carriable from "./Carriable.ts"
@@ -11,9 +12,10 @@ import * as Param from "./Param.ts"
 import * as SqlFailure from "./SqlFailure.ts"
 import * as Statements from "./Statements.ts"
 
-/** Names of the unique constraints: they tell a lost race from a repeated command. */
-const versionKey = "events_stream_version_key"
-const commandKey = "events_stream_command_id_key"
+/** Names of the unique keys of the log. Those of read models are another matter. */
+const conflictKeys = new Set(["events_stream_version_key", "events_stream_command_id_key"])
+
+const isConflict = (error: SqlError): boolean => conflictKeys.has(SqlFailure.violatedUnique(error) ?? "")
 
 const insertEvents = `
   insert into events (stream, version, type, data, metadata, command_id)
@@ -64,11 +66,41 @@ const carriableWrite = (write: EventStore.Write): EventStore.Write => ({
   params: write.params.map(Carriable.carriable)
 })
 
-export const make = Effect.gen(function* () {
+/**
+ * How long to wait for an answer before the connection is given up. Longer than the server works on any statement: only a
+ * server that vanished without a word takes so long, and the network alone would notice that after a quarter of an hour.
+ */
+const defaultPatience = Duration.seconds(45)
+
+export const make = Effect.fnUntraced(function* (
+  patience: Duration.Duration = defaultPatience
+): Effect.fn.Return<EventStore.EventStore["Service"], never, SqlClient> {
   const sql = yield* SqlClient
   const committed = yield* PubSub.sliding<string>(EventStore.commitsCapacity)
 
   const run = <A extends object>(write: EventStore.Write) => sql.unsafe<A>(write.text, write.params)
+
+  // By a timer of the system, also where a test holds the clock: what it waits for is a network.
+  const expiry = (operation: string) =>
+    Effect.callback<never, EventStore.EventStoreError>((resume) => {
+      const cause = new Error("the server did not answer")
+      const timer = setTimeout(
+        () => resume(new EventStore.EventStoreError({ operation, cause, retryable: true })),
+        Duration.toMillis(patience)
+      )
+      return Effect.sync(() => clearTimeout(timer))
+    })
+
+  /** Ends what takes too long, and says what went wrong as callers know it. */
+  const during =
+    (operation: string) =>
+    <A, E>(effect: Effect.Effect<A, E | SqlError>) =>
+      Effect.raceFirst(effect, expiry(operation)).pipe(
+        Effect.mapError(
+          (error): Exclude<E, SqlError> | EventStore.EventStoreError =>
+            isSqlError(error) ? SqlFailure.toStoreError(operation)(error) : (error as Exclude<E, SqlError>) // the guard does not narrow a type parameter
+        )
+      )
 
   const insertAtOnce = (options: EventStore.Append) =>
     run<{ position: bigint }>(
@@ -96,23 +128,18 @@ export const make = Effect.gen(function* () {
     insert({ ...options, writes: (options.writes ?? []).map(carriableWrite) })
 
   /** Which of the commands are in the stream already. */
-  const knownCommands = Effect.fnUntraced(
-    function* (options: EventStore.Append) {
-      const ids = EventStore.commandIdColumn(options.events).filter((id) => id !== null)
-      if (ids.length === 0) return []
-      const rows = yield* run<{ command_id: string }>({
-        text: "select command_id from events where stream = $1 and command_id = any ($2) order by version",
-        params: [options.stream, Param.texts(ids)]
-      })
-      return rows.map((row) => row.command_id)
-    },
-    Effect.mapError(SqlFailure.toStoreError("append"))
-  )
+  const knownCommands = Effect.fnUntraced(function* (options: EventStore.Append) {
+    const ids = EventStore.commandIdColumn(options.events).filter((id) => id !== null)
+    if (ids.length === 0) return []
+    const rows = yield* run<{ command_id: string }>({
+      text: "select command_id from events where stream = $1 and command_id = any ($2) order by version",
+      params: [options.stream, Param.texts(ids)]
+    })
+    return rows.map((row) => row.command_id)
+  })
 
   /** A multi-row insert reports whichever key it met first, so ask which it really was. */
-  const explainFailure = Effect.fnUntraced(function* (options: EventStore.Append, error: SqlError) {
-    const key = SqlFailure.violatedUnique(error)
-    if (key !== versionKey && key !== commandKey) return yield* SqlFailure.toStoreError("append")(error)
+  const explainConflict = Effect.fnUntraced(function* (options: EventStore.Append) {
     const { expectedVersion, stream } = options
     const commandIds = yield* knownCommands(options)
     return yield* commandIds.length > 0
@@ -126,9 +153,11 @@ export const make = Effect.gen(function* () {
     const rows = yield* insert(options).pipe(
       // Looking for such characters in every append would cost more than failing in the rare one that has them.
       Effect.catchIf(Carriable.wasRefused, () => insertCarriable(options)),
-      Effect.catch((error) => explainFailure(options, error))
+      Effect.catchIf(isConflict, () => explainConflict(options)),
+      during("append")
     )
-    yield* PubSub.publish(committed, stream)
+    // Within a transaction of the caller there is nothing to see yet.
+    yield* sql.afterCommit(Effect.asVoid(PubSub.publish(committed, stream)))
     return { version: expectedVersion + events.length, position: Number(rows[0]?.position) }
   })
 
@@ -138,7 +167,7 @@ export const make = Effect.gen(function* () {
       params: [stream, range.after ?? 0, range.upTo ?? maxVersion, range.limit ?? maxVersion]
     }).pipe(
       Effect.map((rows) => rows.map(toRecorded)),
-      Effect.mapError(SqlFailure.toStoreError("readStream"))
+      during("readStream")
     )
 
   const readAll = Effect.fnUntraced(function* ({ after, limit, types }: EventStore.LogRange) {
@@ -153,7 +182,7 @@ export const make = Effect.gen(function* () {
           and transaction_id < pg_snapshot_xmin(pg_current_snapshot())
         order by e.transaction_id, position limit $3`,
       params: [String(after.transactionId), Param.bigint(after.position), limit, Param.texts(types ?? null)]
-    }).pipe(Effect.mapError(SqlFailure.toStoreError("readAll")))
+    }).pipe(during("readAll"))
     const last = rows.at(-1)
     return {
       events: rows.filter(({ wanted }) => wanted).map(toRecorded),
@@ -174,7 +203,7 @@ export const make = Effect.gen(function* () {
       params: [stream, commandId]
     }).pipe(
       Effect.map((rows) => rows.map(toRecorded)),
-      Effect.mapError(SqlFailure.toStoreError("eventsOfCommand"))
+      during("eventsOfCommand")
     )
 
   const lastVersion = (stream: string) =>
@@ -183,7 +212,7 @@ export const make = Effect.gen(function* () {
       params: [stream]
     }).pipe(
       Effect.map((rows) => rows[0]?.version ?? 0),
-      Effect.mapError(SqlFailure.toStoreError("lastVersion"))
+      during("lastVersion")
     )
 
   const loadSnapshot = (stream: string) =>
@@ -194,7 +223,7 @@ export const make = Effect.gen(function* () {
       Effect.map(([row]) =>
         row === undefined ? undefined : { version: row.version, schemaVersion: row.schema_version, state: row.state }
       ),
-      Effect.mapError(SqlFailure.toStoreError("loadSnapshot"))
+      during("loadSnapshot")
     )
 
   const saveSnapshot = (stream: string, snapshot: EventStore.Snapshot) =>
@@ -205,7 +234,7 @@ export const make = Effect.gen(function* () {
         set version = excluded.version, schema_version = excluded.schema_version, state = excluded.state, saved_at = now()
         where (snapshots.version, snapshots.schema_version) < (excluded.version, excluded.schema_version)`,
       params: [stream, snapshot.version, snapshot.schemaVersion, snapshot.state]
-    }).pipe(Effect.asVoid, Effect.mapError(SqlFailure.toStoreError("saveSnapshot")))
+    }).pipe(Effect.asVoid, during("saveSnapshot"))
 
   return EventStore.EventStore.of({
     append,
@@ -227,4 +256,4 @@ export const make = Effect.gen(function* () {
   })
 })
 
-export const layer: Layer.Layer<EventStore.EventStore, never, SqlClient> = Layer.effect(EventStore.EventStore, make)
+export const layer: Layer.Layer<EventStore.EventStore, never, SqlClient> = Layer.effect(EventStore.EventStore, make())

@@ -312,4 +312,25 @@ layer(storeLayer)("appending to Postgres when it fails", (it) => {
       }).pipe(Effect.provide(PgEventStore.layer.pipe(Layer.provide(client)), { local: true }))
     })
   )
+
+  it.effect("is given up when the server has vanished", () =>
+    Effect.gen(function* () {
+      const { url } = yield* Postgres.TestDatabase
+      const through = new URL(Redacted.value(url))
+      const proxy = yield* CuttingProxy.make({ host: through.hostname, port: Number(through.port) })
+      through.host = `127.0.0.1:${proxy.port}`
+      const impatient = Layer.effect(EventStore.EventStore, PgEventStore.make(Muster.shortTimeout))
+      yield* Effect.gen(function* () {
+        yield* append("vanished-0", "warm the connection")
+        yield* proxy.fallSilent
+        const error = yield* Effect.flip(append("vanished", "c"))
+        assert.strictEqual(error._tag, "EventStoreError")
+        if (error._tag === "EventStoreError") assert.isTrue(error.retryable)
+      }).pipe(
+        Effect.provide(impatient.pipe(Layer.provide(Database.layer(Muster.settings(Redacted.make(through.href))))), {
+          local: true
+        })
+      )
+    })
+  )
 })

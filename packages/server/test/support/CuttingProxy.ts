@@ -3,13 +3,14 @@ import { connect, createServer } from "node:net"
 import type { AddressInfo, Socket } from "node:net"
 
 /**
- * A proxy in front of a server that can be down, and that can lose an answer: the server has done its work, but who asked
- * never hears of it.
+ * A proxy in front of a server that can be down, that can vanish without a word, and that can lose an answer: the server
+ * has done its work, but who asked never hears of it.
  */
 export const make = Effect.fnUntraced(function* (target: { readonly host: string; readonly port: number }) {
   let cutsNextAnswer = false
   let isDown = false
   let refused = 0
+  let isSilent = false
   const sockets = new Set<Socket>()
   const server = createServer((near) => {
     if (isDown) {
@@ -27,7 +28,9 @@ export const make = Effect.fnUntraced(function* (target: { readonly host: string
         far.destroy()
       })
     }
-    near.on("data", (chunk) => far.write(chunk))
+    near.on("data", (chunk) => {
+      if (!isSilent) far.write(chunk)
+    })
     far.on("data", (chunk) => {
       if (cutsNextAnswer) {
         cutsNextAnswer = false
@@ -47,6 +50,10 @@ export const make = Effect.fnUntraced(function* (target: { readonly host: string
   )
   return {
     port: (server.address() as AddressInfo).port, // it listens on a port, not on a pipe
+    /** Lets nothing through any more, and says nothing about it. */
+    fallSilent: Effect.sync(() => {
+      isSilent = true
+    }),
     /** Closes every new connection at once, as a server does that is not ready. */
     setDown: (down: boolean) =>
       Effect.sync(() => {

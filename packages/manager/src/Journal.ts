@@ -218,7 +218,8 @@ const segmentNumbers = (directory: string) =>
       .toSorted((one, other) => one - other)
   })
 
-const openSegment = async (path: string): Promise<SegmentFile> => {
+/** A file of the real file system. */
+export const openSegment = async (path: string): Promise<SegmentFile> => {
   const file = await FileSystem.open(path, "w", 0o600)
   return {
     write: async (data, position) => {

@@ -98,7 +98,7 @@ const parse = (text: string): Holder | undefined => {
 const format = (holder: Holder) => `${holder.pid} ${holder.startTime ?? "-"} ${holder.boot ?? "-"}\n`
 
 const writeDraft = async (directory: string, content: string) => {
-  const draft = Path.join(directory, `lock-draft.${process.pid}`)
+  const draft = Path.join(directory, `lock-draft.${crypto.randomUUID()}`)
   await FileSystem.writeFile(draft, content, { mode: 0o600 })
   return draft
 }

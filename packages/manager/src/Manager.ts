@@ -1,7 +1,8 @@
 /**
  * A manager: all of its parts, and its life from start to end. This is the only place where they meet.
  */
-import { Data, Deferred, Effect, Exit, Fiber, FiberSet, Layer, Schedule } from "effect"
+import { Cause, Data, Deferred, Effect, Exit, Fiber, FiberSet, Layer, Predicate, Schedule } from "effect"
+import type { Runtime } from "effect"
 import * as Os from "node:os"
 import type { Directive } from "@muster/domain/Manager/Directive"
 import type { ManagerId } from "@muster/domain/Manager/Id"
@@ -205,7 +206,7 @@ const live = Effect.fn("Manager.live")(function* (options: Options) {
 
 /**
  * Runs a manager until it is told to go: by a signal, by a coordinator, or by interruption of the effect. In each case it
- * goes in good order and this succeeds, so that the process ends with exit code 0; an error says why it could not run.
+ * goes in good order, and the process ends with exit code 0 (see `teardown`); an error says why it could not run.
  *
  * `given` are settings that a program knows; the others come from the environment (see `ManagerConfig`).
  */
@@ -229,7 +230,7 @@ export const run = Effect.fn("Manager.run")(function* (given?: Partial<ManagerCo
 })
 
 /** How the process of a manager ends that could not run. A supervisor may tell by it whether another start makes sense. */
-export const exitCodes = {
+export const exitCodes: Readonly<Record<string, number>> = {
   /** A setting is missing or wrong. */
   InvalidSetting: 2,
   /** The coordinator does not accept the token. */
@@ -238,4 +239,12 @@ export const exitCodes = {
   DirectoryInUse: 6,
   /** Another process has the identity. */
   IdentityConflict: 7
-} as const
+}
+
+/** For `NodeRuntime.runMain`, which takes an interruption by a signal for a failure. A manager that was told to go is none. */
+export const teardown: Runtime.Teardown = (exit, onExit) => {
+  if (Exit.isSuccess(exit) || Cause.hasInterruptsOnly(exit.cause)) return onExit(0)
+  const error = Cause.squash(exit.cause)
+  const tag = Predicate.hasProperty(error, "_tag") ? String(error._tag) : ""
+  onExit(exitCodes[tag] ?? 1)
+}

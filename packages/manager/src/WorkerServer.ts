@@ -32,6 +32,7 @@ const answers = WorkerRpcs.toLayer(
         const slot = calls.slotOf(client.id, number)
         if (slot === undefined) return Effect.never
         calls.ended(slot, ended)
+        if (slot.isStopping) return Effect.succeed([])
         return Effect.callback<ReadonlyArray<WorkItem>>((resume) => {
           const withdraw = buffer.take(slot, max, (items) => resume(Effect.succeed(items)))
           return withdraw === undefined ? undefined : Effect.sync(withdraw)

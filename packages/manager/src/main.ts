@@ -3,13 +3,8 @@
  * `{"ready":true,"managerId":"…","pid":…}`; all else goes to standard error.
  */
 import { NodeRuntime } from "@effect/platform-node"
-import { Cause, Effect, Exit, Logger, Option, Predicate } from "effect"
+import { Effect, Logger } from "effect"
 import * as Manager from "./Manager.ts"
-
-const codes: Readonly<Record<string, number>> = Manager.exitCodes
-
-const codeOf = (error: unknown): number =>
-  Predicate.hasProperty(error, "_tag") && typeof error._tag === "string" ? (codes[error._tag] ?? 1) : 1
 
 const program = Manager.run(undefined, {
   onReady: (manager) =>
@@ -23,11 +18,4 @@ const program = Manager.run(undefined, {
   Effect.provideService(Logger.LogToStderr, true)
 )
 
-// `run` hears the signals itself. The runtime hears them too and would interrupt what comes after it.
-NodeRuntime.runMain(Effect.uninterruptible(program), {
-  disableErrorReporting: true,
-  teardown: (exit, onExit) => {
-    if (Exit.isSuccess(exit)) return onExit(0)
-    onExit(Option.match(Cause.findErrorOption(exit.cause), { onNone: () => 1, onSome: codeOf }))
-  }
-})
+NodeRuntime.runMain(program, { disableErrorReporting: true, teardown: Manager.teardown })

@@ -11,7 +11,9 @@ import { fileURLToPath } from "node:url"
 import { token } from "./ScriptedCoordinator.ts"
 
 const program = fileURLToPath(new URL("../../src/main.ts", import.meta.url))
-export const smallWorker = [process.execPath, fileURLToPath(new URL("worker.ts", import.meta.url))]
+/** The real worker. It is another package's program, so it is started, not imported. */
+const worker = [process.execPath, fileURLToPath(new URL("../../../worker/src/main.ts", import.meta.url))]
+const handlers = fileURLToPath(new URL("handlers.ts", import.meta.url))
 
 /** A directory that is removed when the scope is closed. */
 export const temporaryDirectory = Effect.acquireRelease(
@@ -49,7 +51,8 @@ export const start = Effect.fnUntraced(function* ({ directory, env, port }: Opti
           MUSTER_TOKEN: token,
           MUSTER_MANAGER_DIR: directory,
           MUSTER_MANAGER_WORKERS: "2",
-          MUSTER_WORKER_COMMAND: JSON.stringify(smallWorker),
+          MUSTER_WORKER_COMMAND: JSON.stringify(worker),
+          MUSTER_HANDLERS: handlers,
           MUSTER_RECONNECT_MIN: "50ms",
           MUSTER_RECONNECT_MAX: "200ms",
           ...env

@@ -7,6 +7,7 @@ import { Effect, Exit, Layer, Queue, Scope, Stream } from "effect"
 import { HttpRouter } from "effect/http"
 import { RpcServer } from "effect/rpc"
 import { createServer } from "node:http"
+import type { Socket } from "node:net"
 import { Unauthorized } from "@muster/domain/Errors"
 import type { Directive } from "@muster/domain/Manager/Directive"
 import { SessionFenced } from "@muster/domain/Manager/Errors"
@@ -45,6 +46,10 @@ export class ScriptedCoordinator {
   readonly reports = new Map<string, Reported>()
   /** How often each report came. */
   readonly deliveries = new Map<string, number>()
+  /** Leases that came back. */
+  readonly returned: Array<number> = []
+  /** Attempts that were told to have begun. */
+  readonly started = new Set<number>()
   readonly activities: Array<string> = []
   readonly workers: Array<WorkerChange> = []
   readonly released: Array<string> = []
@@ -58,6 +63,10 @@ export class ScriptedCoordinator {
   submitted = 0
   ended = false
   heartbeatInterval = 500
+  /** What becomes of reports: they are answered, or recorded without an answer, or not even heard. */
+  reporting: "answered" | "unanswered" | "unheard" = "answered"
+  /** Everything that happened, in its order. */
+  readonly log: Array<string> = []
   /** Sessions of these epochs are over. */
   readonly fenced = new Set<number>()
   suite: { readonly suiteId: SuiteId; readonly spec: SuiteSpec } | undefined
@@ -65,6 +74,7 @@ export class ScriptedCoordinator {
   private epoch = 0
   private scope: Scope.Closeable | undefined
   port = 0
+  private readonly sockets = new Set<Socket>()
   private readonly pollers = new Set<() => void>()
   private readonly watchers = new Set<() => void>()
 
@@ -111,6 +121,11 @@ export class ScriptedCoordinator {
       const scope = yield* Scope.make()
       this.scope = scope
       const server = createServer()
+      const { sockets } = this
+      server.on("connection", (socket) => {
+        sockets.add(socket)
+        socket.once("close", () => sockets.delete(socket))
+      })
       const routes = RpcServer.layerHttp({
         group: ManagerRpcs,
         path: "/ws/managers",
@@ -131,6 +146,7 @@ export class ScriptedCoordinator {
     return Effect.suspend(() => {
       const scope = this.scope
       this.scope = undefined
+      for (const socket of this.sockets) socket.destroy()
       return scope === undefined ? Effect.void : Scope.close(scope, Exit.void)
     })
   }
@@ -184,7 +200,11 @@ export class ScriptedCoordinator {
         this.changed()
         return Stream.fromQueue(directives)
       },
-      Ready: ({ epoch, managerId }) => this.note(managerId, epoch, () => this.ready.push(epoch)),
+      Ready: ({ epoch, managerId }) =>
+        this.note(managerId, epoch, () => {
+          this.ready.push(epoch)
+          this.log.push(`ready ${epoch}`)
+        }),
       Heartbeat: ({ epoch, managerId }) => this.note(managerId, epoch, () => this.heartbeats++),
       ChangeActivity: ({ activity, epoch, managerId }) =>
         this.note(managerId, epoch, () => this.activities.push(activity)),
@@ -202,10 +222,14 @@ export class ScriptedCoordinator {
           )
         }),
       ReportTasks: ({ commandId, ended, epoch, returned, started }) =>
-        Effect.sync(() => {
+        Effect.suspend(() => {
+          if (this.reporting === "unheard") return Effect.never
           this.deliveries.set(commandId, (this.deliveries.get(commandId) ?? 0) + 1)
-          if (this.reports.has(commandId)) return { accepted: 0, repeated: ended.length, late: 0 }
+          if (this.reports.has(commandId)) return Effect.succeed({ accepted: 0, repeated: ended.length, late: 0 })
+          this.log.push(`report of epoch ${epoch}`)
           this.reports.set(commandId, { commandId, epoch, ended, started, returned })
+          this.returned.push(...returned.map(([index]) => index))
+          for (const [index] of started) this.started.add(index)
           let accepted = 0
           for (const result of ended) {
             if (this.results.has(result.index)) continue
@@ -213,7 +237,8 @@ export class ScriptedCoordinator {
             accepted++
           }
           this.changed()
-          return { accepted, repeated: ended.length - accepted, late: 0 }
+          if (this.reporting === "unanswered") return Effect.never
+          return Effect.succeed({ accepted, repeated: ended.length - accepted, late: 0 })
         }),
       Released: ({ epoch, managerId, suiteId }) => this.note(managerId, epoch, () => this.released.push(suiteId)),
       ReportWorkers: ({ changes, epoch, managerId }) =>

@@ -13,13 +13,16 @@ import * as Rebuild from "../src/Rebuild.ts"
 import * as Muster from "./support/Muster.ts"
 import * as SuiteLife from "./support/SuiteLife.ts"
 
+/** More than any life needs to become long enough. */
+const mostCommits = 1_000
+
 /** Appends what happens in a suite's life as its entity does, in commits of several commands. */
-const live = Effect.fnUntraced(function* (id: SuiteId, seed: number, commits: number) {
+const live = Effect.fnUntraced(function* (id: SuiteId, seed: number, length: number) {
   const store = yield* EventStore.EventStore
   const life = SuiteLife.make(id, seed)
   let version = 0
   let sequentials = 0
-  for (let commit = 0; commit < commits; commit++) {
+  for (let commit = 0; version < length && commit < mostCommits; commit++) {
     const events = life.next(1 + (commit % 5)).map((event, index) => ({ event, version: version + index + 1 }))
     if (events.length === 0) continue
     const { sequential, writes } = SuiteRows.writes(life.state(), events)
@@ -48,9 +51,9 @@ layer(PgEventStore.layer.pipe(Layer.provideMerge(Muster.layer)), { excludeTestSe
         const sql = yield* SqlClient
         for (const seed of [1, 2, 3, 4]) {
           const id = SuiteId.make(`000000000000000${seed}`)
-          const { sequentials, state, version } = yield* live(id, seed, 60)
-          assert.isAbove(version, 100)
-          assert.isAbove(sequentials, 5)
+          const { sequentials, state, version } = yield* live(id, seed, 150)
+          assert.isAtLeast(version, 150)
+          assert.isAbove(sequentials, 0)
           const rows = yield* sql<{ state: number }>`select state from tasks where suite_id = ${id} order by index`
           const { tasks } = state._tag === "Existing" ? state : { tasks: undefined }
           assert.deepStrictEqual(

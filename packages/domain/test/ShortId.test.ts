@@ -44,7 +44,7 @@ describe("a task id", () => {
   })
 
   it.each([
-    `${suite}`,
+    suite,
     `${suite}.`,
     `${suite}.-1`,
     `${suite}.1.5`,

@@ -1,6 +1,6 @@
 import { assert, layer } from "@effect/vitest"
 import { PgClient } from "@effect/sql-pg"
-import { Effect, Predicate, Redacted } from "effect"
+import { Effect, Layer, Predicate, Redacted, References } from "effect"
 import { SqlClient } from "effect/sql/SqlClient"
 import { OpenApi } from "effect/http-api"
 import { Api } from "@muster/domain/Api/Api"
@@ -103,39 +103,39 @@ layer(TestServer.layer, { excludeTestServices: true, timeout: "30 seconds" })("t
   )
 })
 
-layer(TestServer.layer, { excludeTestServices: true, timeout: "30 seconds" })(
-  "the system without its database",
-  (it) => {
-    it.effect("says which part is missing, and stays alive", () =>
-      Effect.gen(function* () {
-        const sql = yield* SqlClient
-        const { name } = yield* Postgres.TestDatabase
-        // Nobody can connect any more, and whoever was connected is put out.
-        yield* Effect.gen(function* () {
-          const admin = yield* PgClient.PgClient
-          yield* admin.unsafe(`alter database "${name}" with allow_connections false`)
-          yield* admin`select pg_terminate_backend(pid) from pg_stat_activity where datname = ${name}`
-        }).pipe(
-          Effect.provide(PgClient.layer({ url: Redacted.make(inject("postgresUrl")), maxConnections: 1 }), {
-            local: true
-          })
-        )
-        yield* Effect.ignore(sql`select 1`)
-        const ready = yield* send("/readyz", { token: null })
-        assert.strictEqual(ready.status, 503, ready.text)
-        assert.include(ready.text, '"code":"NotReady"')
-        assert.deepStrictEqual(at(ready.json, "#/error/details/parts/database"), {
-          ok: false,
-          message: "cannot be reached"
+/** Everything complains while the database is away, as it should. */
+const quiet = TestServer.layer.pipe(Layer.provide(Layer.succeed(References.MinimumLogLevel, "None")))
+
+layer(quiet, { excludeTestServices: true, timeout: "30 seconds" })("the system without its database", (it) => {
+  it.effect("says which part is missing, and stays alive", () =>
+    Effect.gen(function* () {
+      const sql = yield* SqlClient
+      const { name } = yield* Postgres.TestDatabase
+      // Nobody can connect any more, and whoever was connected is put out.
+      yield* Effect.gen(function* () {
+        const admin = yield* PgClient.PgClient
+        yield* admin.unsafe(`alter database "${name}" with allow_connections false`)
+        yield* admin`select pg_terminate_backend(pid) from pg_stat_activity where datname = ${name}`
+      }).pipe(
+        Effect.provide(PgClient.layer({ url: Redacted.make(inject("postgresUrl")), maxConnections: 1 }), {
+          local: true
         })
-        assert.strictEqual((yield* send("/healthz", { token: null })).status, 200)
-        const metrics = yield* send("/metrics", { token: null })
-        assert.match(metrics.text, /^muster_database_up 0$/m)
-        assert.match(metrics.text, /^muster_tasks\{state="queued"\} NaN$/m)
-        const lists = yield* send("/v1/suites", { token: "mst_admin_never_seen" })
-        assert.strictEqual(lists.status, 503, lists.text)
-        assert.include(lists.text, '"code":"Unavailable"')
+      )
+      yield* Effect.ignore(sql`select 1`)
+      const ready = yield* send("/readyz", { token: null })
+      assert.strictEqual(ready.status, 503, ready.text)
+      assert.include(ready.text, '"code":"NotReady"')
+      assert.deepStrictEqual(at(ready.json, "#/error/details/parts/database"), {
+        ok: false,
+        message: "cannot be reached"
       })
-    )
-  }
-)
+      assert.strictEqual((yield* send("/healthz", { token: null })).status, 200)
+      const metrics = yield* send("/metrics", { token: null })
+      assert.match(metrics.text, /^muster_database_up 0$/m)
+      assert.match(metrics.text, /^muster_tasks\{state="queued"\} NaN$/m)
+      const lists = yield* send("/v1/suites", { token: "mst_admin_never_seen" })
+      assert.strictEqual(lists.status, 503, lists.text)
+      assert.include(lists.text, '"code":"Unavailable"')
+    })
+  )
+})

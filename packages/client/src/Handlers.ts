@@ -2,13 +2,13 @@
  * Typed work: inputs go to a handler by its definition, outputs and failures come back with the types it declares.
  */
 import { Effect, Predicate, Schema, Stream } from "effect"
+import * as InputProblem from "@muster/domain/Api/InputProblem"
 import type { InvalidInput } from "@muster/domain/Errors"
 import type { Handler } from "@muster/domain/Handler"
 import type { TaskId } from "@muster/domain/Suite/Id"
 import type { TaskResult } from "@muster/domain/Suite/View"
 import type { HandlerSpec } from "@muster/domain/Task/Spec"
 import { HandlerBroke } from "./Errors.ts"
-import { invalid } from "./Input.ts"
 
 /** What a task of a handler came to. */
 export type HandlerResult<Output, Failure> =
@@ -27,14 +27,14 @@ export const toTasks = <Name extends string, Input, Output, Failure, E, R>(
   inputs: Stream.Stream<Input, E, R>,
   settings: Settings = {}
 ): Stream.Stream<(typeof HandlerSpec)["Encoded"], E | InvalidInput, R> => {
-  const encode = Schema.encodeEffect(Schema.toCodecJson(handler.input))
+  const encode = Schema.encodeEffect(Schema.toCodecJson(handler.input), InputProblem.parseOptions)
   let place = 0
   return Stream.mapEffect(inputs, (input) => {
     const field = `inputs[${place++}]`
     return encode(input).pipe(
       Effect.mapBoth({
         onSuccess: (json) => ({ ...settings, handler: handler.name, input: json }),
-        onFailure: (error) => invalid(error, input, field)
+        onFailure: (error) => InputProblem.fromSchemaError(error, field)
       })
     )
   })

@@ -168,7 +168,10 @@ describe("submissions", () => {
       }
       const misspelt: object = { program: "true", timeuot: 5 }
       const error = yield* Effect.flip(client.submit(id, [misspelt as TaskInput])) // as an untyped program would
-      assert.strictEqual(error.message, "tasks[0].timeuot is 5; allowed: no field of this name")
+      assert.strictEqual(
+        error.message,
+        "tasks[0].timeuot is 5; allowed: no such field; known are program, args, stdin, env, cwd, timeout, grace, retry, output, priority, labels"
+      )
       assert.deepStrictEqual(yield* coordinator.specs(id), [])
     })
   )

@@ -30,8 +30,16 @@ export interface Callbacks {
   /** The coordinator knows that it may assign work. Run after each connect. */
   readonly onReady: Effect.Effect<void>
   readonly onDirective: (directive: Exclude<Directive, { readonly _tag: "Welcome" }>) => void
-  /** What heartbeats tell. */
-  readonly pulse: () => { readonly activity: Activity; readonly running: number; readonly buffered: number }
+  /** What the next heartbeat tells. */
+  readonly pulse: () => Pulse
+}
+
+export interface Pulse {
+  readonly activity: Activity
+  readonly running: number
+  readonly buffered: number
+  readonly prefetchHits: number
+  readonly prefetchMisses: number
 }
 
 /** The coordinator does not accept the token. */
@@ -86,6 +94,9 @@ const welcomeTimeout = "15 seconds"
 /** A heartbeat without an answer for this long, or for two intervals if that is longer, means that the line is dead. */
 const heartbeatTimeout = 10_000
 
+/** After so many refused heartbeats in a row the manager connects anew: this coordinator may have lost its footing. */
+const maxFailedHeartbeats = 3
+
 /** Why a connection ended. */
 type Ending =
   | { readonly _tag: "Fenced"; readonly error: SessionFenced }
@@ -137,11 +148,13 @@ const make = Effect.gen(function* () {
   /** Tells that the manager lives, and finds out whether the coordinator does. */
   const beat = Effect.fnUntraced(function* (on: Connected, interval: number, pulse: Callbacks["pulse"]) {
     const patience = Math.max(heartbeatTimeout, 2 * interval)
-    for (;;) {
+    let failed = 0
+    while (failed < maxFailedHeartbeats) {
       yield* Effect.sleep(interval)
       const exit = yield* on.client
         .Heartbeat({ ...on.speaker, ...pulse() })
         .pipe(Effect.timeoutOption(patience), Effect.exit)
+      failed = Exit.isSuccess(exit) ? 0 : failed + 1
       if (Exit.isFailure(exit)) {
         const error = Cause.findErrorOption(exit.cause)
         const end = Option.isSome(error) ? endingOf(error.value) : undefined
@@ -150,6 +163,7 @@ const make = Effect.gen(function* () {
         yield* Deferred.succeed(on.ending, broken(`a heartbeat was not answered within ${patience} ms`))
       }
     }
+    yield* Deferred.succeed(on.ending, broken(`${failed} heartbeats in a row were refused`))
   })
 
   const makeReady = Effect.fnUntraced(function* (callbacks: Callbacks) {

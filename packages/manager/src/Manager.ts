@@ -122,7 +122,8 @@ const keepSessions = Effect.fn("Manager.keepSessions")(function* (options: Optio
     pulse: () => ({
       activity: assignment.activity().activity,
       running: pool.running(),
-      buffered: prefetch.buffer.size
+      buffered: prefetch.buffer.size,
+      ...prefetch.takeCounters()
     })
   }
 

@@ -6,7 +6,7 @@
  * should be ready is gone, so that leasing and running go on side by side.
  */
 import { Context, Effect, Latch, Layer } from "effect"
-import type { LeaseReply } from "@muster/domain/Rpc/ManagerRpcs"
+import type { Lease, LeaseReply } from "@muster/domain/Rpc/ManagerRpcs"
 import type { WorkItem } from "@muster/domain/Rpc/WorkerRpcs"
 import type { SuiteId } from "@muster/domain/Suite/Id"
 import type { AttemptResult } from "@muster/domain/Task"
@@ -34,12 +34,8 @@ export class Prefetch extends Context.Service<
     readonly putBack: (items: ReadonlyArray<WorkItem>) => void
     /** Forgets everything: the session is over, and with it all leases. */
     readonly abandon: () => void
-    readonly counters: () => {
-      readonly hits: number
-      readonly misses: number
-      readonly buffered: number
-      readonly target: number
-    }
+    /** Tasks that workers found in the buffer, and times that they had to wait for one, since this was last asked. */
+    readonly takeCounters: () => { readonly prefetchHits: number; readonly prefetchMisses: number }
   }
 >()("@muster/manager/Prefetch") {}
 
@@ -89,15 +85,29 @@ const make = Effect.gen(function* () {
   /** Cancelled before they came: the word of it may overtake the lease. */
   const unwanted = new Map<number, number>()
 
+  const cancelled = (suiteId: SuiteId, leases: ReadonlyArray<Pick<Lease, "index" | "attempt">>) => {
+    const finishedAt = Date.now()
+    const result = ({ attempt, index }: (typeof leases)[number]): AttemptResult => {
+      unwanted.delete(index)
+      return { index, attempt, outcome: "cancelled", finishedAt }
+    }
+    if (leases.length > 0) reporter.ended(suiteId, leases.map(result))
+  }
+
   const cancel = (attempts: Attempts) => {
     if (suite === undefined) return
     for (const [index, attempt] of attempts) unwanted.set(index, attempt)
-    const finishedAt = Date.now()
-    const results = buffer.remove(attempts).map(({ attempt, index }): AttemptResult => {
-      unwanted.delete(index)
-      return { index, attempt, outcome: "cancelled", finishedAt }
-    })
-    if (results.length > 0) reporter.ended(suite, results)
+    cancelled(suite, buffer.remove(attempts))
+  }
+
+  const add = (suiteId: SuiteId, leases: ReadonlyArray<Lease>) => {
+    if (unwanted.size === 0) return buffer.add(suiteId, leases)
+    const isUnwanted = ({ attempt, index }: Lease) => unwanted.get(index) === attempt
+    buffer.add(
+      suiteId,
+      leases.filter((lease) => !isUnwanted(lease))
+    )
+    cancelled(suiteId, leases.filter(isUnwanted))
   }
 
   const lease = Effect.fnUntraced(function* (suiteId: SuiteId, max: number) {
@@ -131,8 +141,7 @@ const make = Effect.gen(function* () {
     const reply = yield* lease(suiteId, max)
     const elapsed = performance.now() - askedAt
     measure(reply, max, elapsed)
-    buffer.add(suiteId, reply.leases)
-    if (unwanted.size > 0) cancel([...unwanted])
+    add(suiteId, reply.leases)
     if (isClosing() || isDraining) giveBackAll()
     if (reply.ended) return false
     if (reply.leases.length === 0 && elapsed < emptyHanded.early && !withdrawn.isOpen()) {
@@ -194,14 +203,14 @@ const make = Effect.gen(function* () {
     buffer.clear()
   }
 
-  const counters = () => ({
-    hits: buffer.hits,
-    misses: buffer.misses,
-    buffered: buffer.size,
-    target: PrefetchTarget.target(load(), limits)
-  })
+  const takeCounters = () => {
+    const taken = { prefetchHits: buffer.hits, prefetchMisses: buffer.misses }
+    buffer.hits = 0
+    buffer.misses = 0
+    return taken
+  }
 
-  return Prefetch.of({ buffer, pace, run, close, cancel, drain, putBack, abandon, counters })
+  return Prefetch.of({ buffer, pace, run, close, cancel, drain, putBack, abandon, takeCounters })
 })
 
 export const layer: Layer.Layer<Prefetch, never, ManagerConfig | CoordinatorSession | Reporter> = Layer.effect(

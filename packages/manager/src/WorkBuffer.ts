@@ -34,7 +34,7 @@ export class WorkBuffer {
   /** Tasks that were in a worker when it died and may be what killed it: they run first, one worker to each. */
   private alone: Array<WorkItem> = []
   private readonly waiters: Array<Waiter> = []
-  /** Calls for work that were answered at once, and such that had to wait. */
+  /** Tasks that workers found here when they asked, and times that one had to wait. */
   hits = 0
   misses = 0
   private readonly onTaken: () => void
@@ -72,7 +72,7 @@ export class WorkBuffer {
   take(taker: Taker, max: number, resume: (items: ReadonlyArray<WorkItem>) => void): (() => void) | undefined {
     const items = this.takeNow(taker, max)
     if (items.length > 0) {
-      this.hits++
+      this.hits += items.length
       this.onTaken()
       resume(items)
       return undefined

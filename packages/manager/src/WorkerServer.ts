@@ -5,7 +5,7 @@
  * the fibers of its last calls are interrupted, and results must not go with them.
  */
 import { NodeSocketServer } from "@effect/platform-node"
-import { Effect, Layer, Stream } from "effect"
+import { Effect, Layer, References, Stream } from "effect"
 import { RpcServer } from "effect/rpc"
 import type { SocketServer } from "effect/socket"
 import * as Serialization from "@muster/domain/Rpc/Serialization"
@@ -74,7 +74,9 @@ const server = Layer.unwrap(
     }).pipe(
       Layer.provide(RpcServer.layerProtocolSocketServer),
       Layer.provide(Serialization.layer),
-      Layer.provide(NodeSocketServer.layer({ path: socketPath }))
+      Layer.provide(NodeSocketServer.layer({ path: socketPath })),
+      // A worker that ends in the middle of a call breaks its connection. What that means is for the pool to say.
+      Layer.provide(Layer.succeed(References.UnhandledLogLevel, "Debug"))
     )
   })
 )

@@ -15,6 +15,7 @@ import { Phase } from "@muster/domain/Suite/TaskTable"
 import type { Versioned } from "../Aggregate.ts"
 import type { Write } from "../EventStore.ts"
 import * as Param from "../Param.ts"
+import * as Fitting from "./Fitting.ts"
 
 /** Outcomes as rows hold them: their place in the literals. */
 const outcomeNumber = new Map(Outcome.literals.map((outcome, number) => [outcome, number]))
@@ -254,6 +255,12 @@ const insertTasks =
     }
   }
 
+/**
+ * The row of task `r.index`. Each is looked up by its key on its own, or the planner may compare what is changed with every
+ * task of the suite. Nobody but the suite's one writer changes these rows, so none moves meanwhile.
+ */
+const rowOfTask = `t.ctid = (select x.ctid from tasks x where x.suite_id = $1 and x.index = r.index)`
+
 /** What a row holds of an attempt is forgotten when the next one begins. */
 const forgetAttempt = `started_at = null, finished_at = null, duration = null, outcome = null, exit_code = null,
   signal = null, stdout = null, stderr = null, stdout_bytes = null, stderr_bytes = null, output = null,
@@ -274,16 +281,18 @@ const leaseTasks =
     text: `
       update tasks t set state = 1, attempt = r.attempt, manager = r.manager, epoch = r.epoch, leased_at = r.at,
         ${forgetAttempt}
-      from unnest($2::int[], $3::int[], $4::int[], $5::text[], $6::int[], $7::timestamptz[])
-        as r(first, last, attempt, manager, epoch, at)
-      where t.suite_id = $1 and t.index between r.first and r.last`,
+      from (
+        select l.*, index from unnest($2::int[], $3::int[], $4::int[], $5::text[], $6::int[], $7::timestamptz[])
+          as l(first, last, attempt, manager, epoch, at), generate_series(l.first, l.last) as index
+      ) r
+      where ${rowOfTask}`,
     params: [
       suiteId,
       Param.ints(rows.map((row) => row.first)),
       Param.ints(rows.map((row) => row.last)),
       Param.ints(rows.map((row) => row.attempt)),
       Param.texts(rows.map((row) => row.manager)),
-      Param.ints(rows.map((row) => row.epoch)),
+      Param.ints(rows.map((row) => Fitting.int(row.epoch))),
       Param.timestamps(rows.map((row) => row.at))
     ]
   })
@@ -293,8 +302,12 @@ const startTasks =
   (rows: ReadonlyArray<readonly [index: number, attempt: number, startedAt: number]>): Write => ({
     text: `
       update tasks t set state = 2, started_at = r.at from unnest($2::int[], $3::timestamptz[]) as r(index, at)
-      where t.suite_id = $1 and t.index = r.index`,
-    params: [suiteId, Param.ints(rows.map(([index]) => index)), Param.timestamps(rows.map(([, , at]) => at))]
+      where ${rowOfTask}`,
+    params: [
+      suiteId,
+      Param.ints(rows.map(([index]) => index)),
+      Param.timestamps(rows.map(([, , at]) => Fitting.time(at)))
+    ]
   })
 
 interface Ended {
@@ -307,11 +320,11 @@ interface Ended {
 const resultColumns: ReadonlyArray<
   readonly [column: string, type: string, values: (attempts: ReadonlyArray<EndedAttempt>) => unknown]
 > = [
-  ["started_at", "timestamptz", (all) => Param.timestamps(all.map((one) => one.startedAt ?? null))],
-  ["finished_at", "timestamptz", (all) => Param.timestamps(all.map((one) => one.finishedAt))],
-  ["duration", "real", (all) => Param.reals(all.map((one) => one.duration ?? null))],
+  ["started_at", "timestamptz", (all) => Param.timestamps(all.map((one) => Fitting.time(one.startedAt)))],
+  ["finished_at", "timestamptz", (all) => Param.timestamps(all.map((one) => Fitting.time(one.finishedAt)))],
+  ["duration", "real", (all) => Param.reals(all.map((one) => Fitting.real(one.duration)))],
   ["outcome", "smallint", (all) => Param.smallints(all.map((one) => outcomeNumber.get(one.outcome) ?? null))],
-  ["exit_code", "int", (all) => Param.ints(all.map((one) => one.exitCode ?? null))],
+  ["exit_code", "int", (all) => Param.ints(all.map((one) => Fitting.int(one.exitCode)))],
   ["signal", "text", (all) => Param.texts(all.map((one) => one.signal ?? null))],
   ["stdout", "text", (all) => Param.texts(all.map((one) => one.stdout ?? null))],
   ["stderr", "text", (all) => Param.texts(all.map((one) => one.stderr ?? null))],
@@ -343,18 +356,24 @@ const endAttempts =
           .join(", ")}
       from unnest($2::int[], $3::smallint[], $4::int[], $5::text[], $6::int[], $7::timestamptz[], ${resultParams(8)})
         as r(index, state, attempt, manager, epoch, retry_at, ${resultNames})
-      where t.suite_id = $1 and t.index = r.index`,
+      where ${rowOfTask}`,
     params: [
       suiteId,
       Param.ints(rows.map(({ attempt }) => attempt.index)),
       Param.smallints(rows.map(({ attempt }) => phaseAfter[attempt.next])),
       Param.ints(rows.map(({ attempt }) => attempt.attempt)),
       Param.texts(rows.map(({ manager }) => manager)),
-      Param.ints(rows.map(({ epoch }) => epoch)),
+      Param.ints(rows.map(({ epoch }) => Fitting.int(epoch))),
       Param.timestamps(rows.map(({ attempt }) => attempt.retryAt ?? null)),
       ...resultValues(rows)
     ]
   })
+
+/** An attempt has one row. Only a loss may be followed by the result after all, which then takes its place. */
+const unlessKnown = `
+  on conflict (suite_id, index, number) do update set (manager, epoch, ${resultNames}) =
+    (excluded.manager, excluded.epoch, ${resultColumns.map(([column]) => `excluded.${column}`).join(", ")})
+  where attempts.outcome = ${outcomeNumber.get("lost")}`
 
 /** Attempts that are not a task's last go where all of them can be seen side by side. */
 const keepAttempts =
@@ -362,20 +381,29 @@ const keepAttempts =
   (rows: ReadonlyArray<Ended>): Write => ({
     text: `
       insert into attempts (suite_id, index, number, manager, epoch, ${resultNames})
-      select $1, r.* from unnest($2::int[], $3::smallint[], $4::text[], $5::int[], ${resultParams(6)}) as r
-      on conflict (suite_id, index, number) do nothing`,
+      select $1, r.index, r.number, r.manager, r.epoch,
+        coalesce(r.started_at, (
+          select t.started_at from tasks t where t.suite_id = $1 and t.index = r.index and t.attempt = r.number
+        )), ${resultColumns
+          .slice(1)
+          .map(([column]) => `r.${column}`)
+          .join(", ")}
+      from unnest($2::int[], $3::smallint[], $4::text[], $5::int[], ${resultParams(6)})
+        as r(index, number, manager, epoch, ${resultNames})
+      ${unlessKnown}`,
     params: [
       suiteId,
       Param.ints(rows.map(({ attempt }) => attempt.index)),
       Param.smallints(rows.map(({ attempt }) => attempt.attempt)),
       Param.texts(rows.map(({ manager }) => manager)),
-      Param.ints(rows.map(({ epoch }) => epoch)),
+      Param.ints(rows.map(({ epoch }) => Fitting.int(epoch))),
       ...resultValues(rows)
     ]
   })
 
-const inRanges = `from unnest($2::int[], $3::int[]) as r(first, last)
-  where t.suite_id = $1 and t.index between r.first and r.last`
+const inRanges = `(
+    select index from unnest($2::int[], $3::int[]) as l(first, last), generate_series(l.first, l.last) as index
+  ) r`
 
 const rangeParams = (suiteId: string, ranges: ReadonlyArray<Range>) => [
   suiteId,
@@ -388,7 +416,8 @@ const returnTasks =
   (suiteId: string) =>
   (ranges: ReadonlyArray<Range>): Write => ({
     text: `
-      update tasks t set state = 0, attempt = t.attempt - 1, manager = null, epoch = null, leased_at = null ${inRanges}`,
+      update tasks t set state = 0, attempt = t.attempt - 1, manager = null, epoch = null, leased_at = null
+      from ${inRanges} where ${rowOfTask}`,
     params: rangeParams(suiteId, ranges)
   })
 
@@ -397,8 +426,11 @@ const cancelTasks =
   (rows: ReadonlyArray<{ readonly first: number; readonly last: number; readonly at: number }>): Write => ({
     text: `
       update tasks t set state = 5, finished_at = r.at, retry_at = null, cancel_requested = false
-      from unnest($2::int[], $3::int[], $4::timestamptz[]) as r(first, last, at)
-      where t.suite_id = $1 and t.index between r.first and r.last`,
+      from (
+        select l.at, index from unnest($2::int[], $3::int[], $4::timestamptz[]) as l(first, last, at),
+          generate_series(l.first, l.last) as index
+      ) r
+      where ${rowOfTask}`,
     params: [
       suiteId,
       Param.ints(rows.map((row) => row.first)),
@@ -410,7 +442,7 @@ const cancelTasks =
 const requestCancel =
   (suiteId: string) =>
   (ranges: ReadonlyArray<Range>): Write => ({
-    text: `update tasks t set cancel_requested = true ${inRanges}`,
+    text: `update tasks t set cancel_requested = true from ${inRanges} where ${rowOfTask}`,
     params: rangeParams(suiteId, ranges)
   })
 
@@ -422,16 +454,19 @@ const keepRequeued =
       select t.suite_id, t.index, t.attempt, t.manager, t.epoch, ${resultColumns
         .map(([column]) => `t.${column}`)
         .join(", ")}
-      from tasks t, unnest($2::int[], $3::int[]) as r(first, last)
-      where t.suite_id = $1 and t.index between r.first and r.last and t.outcome is not null
-      on conflict (suite_id, index, number) do nothing`,
+      from ${inRanges} join tasks t on ${rowOfTask}
+      where t.outcome is not null
+      ${unlessKnown}`,
     params: rangeParams(suiteId, ranges)
   })
 
 const requeueTasks =
   (suiteId: string) =>
   (ranges: ReadonlyArray<Range>): Write => ({
-    text: `update tasks t set state = 0, retry_at = null, finished_at = case when t.outcome is null then null else t.finished_at end ${inRanges}`,
+    text: `
+      update tasks t set state = 0, retry_at = null,
+        finished_at = case when t.outcome is null then null else t.finished_at end
+      from ${inRanges} where ${rowOfTask}`,
     params: rangeParams(suiteId, ranges)
   })
 
@@ -458,7 +493,7 @@ const recordLate =
       Param.ints(rows.map(({ attempt }) => attempt.index)),
       Param.smallints(rows.map(({ attempt }) => attempt.attempt)),
       Param.texts(rows.map(({ manager }) => manager)),
-      Param.ints(rows.map(({ epoch }) => epoch)),
+      Param.ints(rows.map(({ epoch }) => Fitting.int(epoch))),
       Param.timestamps(rows.map(({ at }) => at)),
       Param.jsons(rows.map(({ attempt }) => attempt))
     ]

@@ -25,13 +25,16 @@ const randomFrom = (seed: number) => {
 }
 
 const managers = ["0000000000000001", "0000000000000002"].map((id) => ManagerId.make(id))
-const epoch = Epoch.make(1)
+const epochs = [1, 2].map((number) => Epoch.make(number))
+const firstEpoch = Epoch.make(1)
 const mostTasks = 12
 
 export interface Life {
   readonly state: () => SuiteState
   /** What the next few commands cause, decided one after the other. */
   readonly next: (commands: number) => ReadonlyArray<SuiteEvent>
+  /** The next few commands themselves, for whoever has them decided. */
+  readonly commands: (count: number) => ReadonlyArray<SuiteCommand>
 }
 
 export const make = (id: SuiteId, seed: number): Life => {
@@ -69,7 +72,7 @@ export const make = (id: SuiteId, seed: number): Life => {
     ...(random() < 0.2 ? { peakMemory: 2 ** 34, message: "a line" } : {})
   })
 
-  const report = (manager: ManagerId): SuiteCommand => {
+  const report = (manager: ManagerId, epoch: Epoch): SuiteCommand => {
     const mine = held(manager)
     const ending = some(mine)
     const rest = mine.filter((one) => !ending.includes(one))
@@ -103,16 +106,19 @@ export const make = (id: SuiteId, seed: number): Life => {
 
   const command = (): SuiteCommand => {
     const manager = pick(managers) ?? ManagerId.make("0000000000000001")
+    const epoch = pick(epochs) ?? firstEpoch
     const chance = random()
     if (chance < 0.15) return submit()
     if (chance < 0.45) return { _tag: "LeaseTasks", manager, epoch, max: 1 + below(8), now }
-    if (chance < 0.8) return report(manager)
+    if (chance < 0.8) return report(manager, epoch)
     if (chance < 0.84) return { _tag: "ReclaimLeases", manager, epoch, now }
     if (chance < 0.88) return { _tag: "CancelTasks", indexes: anyTasks(), reason: "test", now }
     if (chance < 0.93) return { _tag: "RetryTasks", tasks: random() < 0.5 ? "failed" : anyTasks(), now }
     if (chance < 0.95) return { _tag: "PauseSuite", now }
     if (chance < 0.98) return { _tag: "ResumeSuite", now }
-    if (chance < 0.99) return { _tag: "CloseSuite", now }
+    if (chance < 0.985) return { _tag: "CloseSuite", now }
+    if (chance < 0.988)
+      return { _tag: "CancelSuite", mode: pick(["graceful", "force"] as const) ?? "force", reason: "test", now }
     return { _tag: "Sweep", now }
   }
 
@@ -138,12 +144,18 @@ export const make = (id: SuiteId, seed: number): Life => {
   }
 
   const spec = { name: "a life", tags: ["x"], defaults: { retry: { limit: 1, backoff: 10 } } }
+  const nextCommand = (): SuiteCommand => {
+    now += pick([0, 1, 500, 5_000]) ?? 0
+    return state._tag === "Missing" ? { _tag: "CreateSuite", id, spec, now } : command()
+  }
   return {
     state: () => state,
-    next: (commands) =>
-      Array.from({ length: commands }, () => {
-        now += pick([0, 1, 500, 5_000]) ?? 0
-        return run(state._tag === "Missing" ? { _tag: "CreateSuite", id, spec, now } : command())
-      }).flat()
+    next: (commands) => Array.from({ length: commands }, () => run(nextCommand())).flat(),
+    commands: (count) =>
+      Array.from({ length: count }, () => {
+        const asked = nextCommand()
+        run(asked)
+        return asked
+      })
   }
 }

@@ -5,6 +5,7 @@
 import { Effect } from "effect"
 import type { Duration } from "effect"
 import type { MusterClient } from "@muster/client/MusterClient"
+import { Environment } from "./Environment.ts"
 import * as Params from "./Params.ts"
 import * as Screen from "./Screen.ts"
 import * as Settings from "./Settings.ts"
@@ -19,7 +20,7 @@ export const settings = Effect.gen(function* () {
     dataDir: yield* Params.dataDir,
     output: yield* Params.output
   })
-  return yield* Settings.resolve(flags, process.env)
+  return yield* Settings.resolve(flags, yield* Environment)
 })
 
 /** How results are to be printed. */

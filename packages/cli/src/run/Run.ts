@@ -51,17 +51,19 @@ const lastLines = (text: string): ReadonlyArray<string> =>
     .slice(-shownLines)
     .map(Show.line)
 
-const explain = (task: TaskDetail): ReadonlyArray<string> => {
-  const [attempt] = task.attempts.slice(-1)
-  const ending = attempt === undefined ? task.state : Show.ending({ ...attempt, signal: attempt.signal })
-  const isCode = attempt?.exitCode !== null && attempt?.signal === null && attempt.outcome === "failed"
-  return [
-    `task ${task.id} failed (${isCode ? `exit code ${ending}` : ending}): ${Show.line(command(task.spec))}`,
-    ...[task.message ?? "", ...lastLines(task.stderr === "" ? task.stdout : task.stderr)]
-      .filter((line) => line !== "")
-      .map((line) => `    ${line}`)
-  ]
+/** How the last attempt ended, in parentheses, where "failed" does not say it all. */
+const how = (attempt: TaskDetail["attempts"][number] | undefined): string => {
+  if (attempt === undefined) return ""
+  if (attempt.outcome !== "failed" || attempt.signal !== null) return ` (${Show.ending(attempt)})`
+  return attempt.exitCode === null ? "" : ` (exit code ${attempt.exitCode})`
 }
+
+const explain = (task: TaskDetail): ReadonlyArray<string> => [
+  `task ${task.id} failed${how(task.attempts.at(-1))}: ${Show.line(command(task.spec))}`,
+  ...[task.message ?? "", ...lastLines(task.stderr === "" ? task.stdout : task.stderr)]
+    .filter((line) => line !== "")
+    .map((line) => `    ${line}`)
+]
 
 /** Says which tasks failed and how. */
 const showFailures = Effect.fnUntraced(function* (client: Client, id: SuiteId, failed: number) {

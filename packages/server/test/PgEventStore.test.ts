@@ -121,11 +121,9 @@ layer(storeLayer)("appending to Postgres with writes", (it) => {
         events: [event("AttemptsEnded")],
         writes: [
           {
-            text: `insert into tasks (suite_id, index, state, exit_code, stdout)
-                   select $1, u.index, 3, u.exit_code, u.stdout
+            text: `update tasks t set state = 3, exit_code = u.exit_code, stdout = u.stdout
                    from unnest($2::int[], $3::int[], $4::text[]) as u (index, exit_code, stdout)
-                   on conflict (suite_id, index) do update
-                   set state = excluded.state, exit_code = excluded.exit_code, stdout = excluded.stdout`,
+                   where t.ctid = (select x.ctid from tasks x where x.suite_id = $1 and x.index = u.index)`,
             params: [
               "together",
               Param.ints(indexes),

@@ -48,9 +48,6 @@ export const migration: Migration = {
        completed_at timestamptz,
        version int not null
      ) with (fillfactor = 50)`,
-    // Many rows are changed by inserts with `on conflict do update`, which need a value for every column that must have
-    // one: hence defaults where no task is ever inserted without a value.
-    //
     // Every task is updated two or three times soon after its insert, and grows when its result comes. The room that the
     // fill factor leaves, and no index on a column that changes, keep these updates within the page without touching an
     // index (HOT): at 70 four of ten did, at 30 nine of ten, and leasing takes half the time. The table ends up as large
@@ -58,12 +55,12 @@ export const migration: Migration = {
     `create table tasks (
        suite_id ${id} not null,
        index int not null,
-       state smallint not null default 0,
+       state smallint not null,
        attempt smallint not null default 0,
        priority int not null default 0,
        labels text[] not null default '{}',
-       spec_version int not null default 0,
-       submitted_at timestamptz not null default now(),
+       spec_version int not null,
+       submitted_at timestamptz not null,
        leased_at timestamptz,
        retry_at timestamptz,
        cancel_requested boolean not null default false,

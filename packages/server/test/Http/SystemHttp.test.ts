@@ -1,10 +1,12 @@
 import { assert, layer } from "@effect/vitest"
 import { PgClient } from "@effect/sql-pg"
-import { Effect, Layer, Predicate, Redacted, References } from "effect"
+import { Context, Effect, Layer, Predicate, Redacted, References } from "effect"
 import { SqlClient } from "effect/sql/SqlClient"
+import { HttpRouter } from "effect/http"
 import { OpenApi } from "effect/http-api"
 import { Api } from "@muster/domain/Api/Api"
 import { inject } from "vitest"
+import { HttpRoutes } from "../../src/Http/HttpRoutes.ts"
 import * as Postgres from "../support/Postgres.ts"
 import { client, send } from "./TestClient.ts"
 import * as TestServer from "./TestServer.ts"
@@ -99,6 +101,30 @@ layer(TestServer.layer, { excludeTestServices: true, timeout: "30 seconds" })("t
       assert.match(text, /^muster_tasks\{state="queued"\} [1-9]/m)
       assert.match(text, /^muster_database_up 1$/m)
       assert.match(text, /^muster_http_requests_total\{status="201"\} [1-9]/m)
+    })
+  )
+})
+
+layer(TestServer.layer, { excludeTestServices: true, timeout: "30 seconds" })("metrics for other machines", (it) => {
+  it.effect("need an admin token", () =>
+    Effect.gen(function* () {
+      const { admin, enrolment } = yield* TestServer.TestServer
+      const services = yield* Effect.context<Exclude<Layer.Services<typeof HttpRoutes>, HttpRouter.HttpRouter>>()
+      // Without a socket a request comes from nowhere, which is not this machine.
+      const routes = HttpRoutes.pipe(Layer.provide(Layer.succeedContext(Context.omit(HttpRouter.HttpRouter)(services))))
+      const { dispose, handler } = HttpRouter.toWebHandler(routes, { disableLogger: true })
+      yield* Effect.addFinalizer(() => Effect.promise(dispose))
+      const scrape = (secret: string | undefined) =>
+        Effect.promise(async () => {
+          const headers = secret === undefined ? {} : { authorization: `Bearer ${secret}` }
+          const response = await handler(new Request("http://muster/metrics", { headers }))
+          return { status: response.status, text: await response.text() }
+        })
+      assert.strictEqual((yield* scrape(undefined)).status, 401)
+      assert.strictEqual((yield* scrape(Redacted.value(enrolment))).status, 401)
+      const allowed = yield* scrape(Redacted.value(admin))
+      assert.strictEqual(allowed.status, 200)
+      assert.include(allowed.text, "muster_tasks_submitted_total")
     })
   )
 })

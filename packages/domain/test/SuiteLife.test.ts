@@ -3,6 +3,7 @@
  */
 /* oxlint-disable vitest/expect-expect -- given/when/gives asserts */
 import { assert, describe, it } from "@effect/vitest"
+import { replay } from "@muster/domain/Decider"
 import type { SuiteCommand } from "@muster/domain/Suite/Commands"
 import { decider, idleCloseAfter, withSuiteId } from "@muster/domain/Suite/Decider"
 import { SuiteAlreadyExists, SuiteIsCancelled, SuiteNotFound } from "@muster/domain/Suite/Errors"
@@ -147,6 +148,37 @@ describe("submitting", () => {
     given(...history)
       .when(S.submit(S.times(1)))
       .isRefused(isCancelled)
+  })
+
+  it("notes where the specs of the tasks stand: in which event, and at which place in it", () => {
+    const history = [
+      S.created(),
+      S.submitted(0, S.times(3)),
+      S.paused(),
+      S.submitted(3, S.times(1)),
+      S.submitted(4, S.times(2)),
+      S.resumed()
+    ]
+    const state = existing(replay(decider, history))
+    const places = Array.from({ length: 6 }, (_, index) => State.specPlace(state, index))
+    assert.deepStrictEqual(
+      places.map(({ offset, version }) => [version, offset]),
+      [
+        [2, 0],
+        [2, 1],
+        [2, 2],
+        [4, 0],
+        [5, 0],
+        [5, 1]
+      ]
+    )
+  })
+
+  it("does not take an event that does not continue what is there", () => {
+    for (const firstIndex of [0, 2, 4]) {
+      const state = existing(replay(decider, [...queued, S.submitted(firstIndex, S.times(2))]))
+      assert.strictEqual(State.taskCounts(state).total, 3)
+    }
   })
 
   it("leaves exact counters after 10,000 submissions (MIT-046, MIT-047)", () => {

@@ -78,12 +78,36 @@ describe("a lost manager", () => {
       .givesNothing()
   })
 
-  it("that held nothing loses nothing", () => {
-    given(...held)
+  it("that held nothing loses nothing, but gets nothing more either", () => {
+    const over = given(...held).when(S.reclaim(b))
+    over.gives(S.returned(b, [], "manager_lost", now))
+    const history = [...held, ...over.events]
+    given(...history)
       .when(S.reclaim(b))
       .givesNothing()
-    given(...held)
-      .when(S.reclaim(S.session(1, 0)))
+    given(...history)
+      .when(S.lease(b, 1))
+      .givesNothing()
+    given(...history)
+      .when(S.lease(S.session(2, 2), 1))
+      .gives(S.leased(S.session(2, 2), [[2, 2, 1]], now))
+  })
+
+  it("gets nothing more, whatever it held and however late it asks", () => {
+    for (const history of [held, held.slice(0, 3), [...held, S.returned(a, [[1, 1]], "returned")]]) {
+      const { events } = given(...history).when(S.reclaim(a))
+      given(...history, ...events)
+        .when(S.lease(a, 1))
+        .givesNothing()
+      given(...history, ...events)
+        .when(S.reclaim(a))
+        .givesNothing()
+    }
+  })
+
+  it("of a cancelled suite, where nobody gets anything, needs no word on that", () => {
+    given(...held.slice(0, 2), S.cancelled([[0, 2]], "unwanted"), S.suiteCancelled("graceful", "unwanted"), S.stopped())
+      .when(S.reclaim(a))
       .givesNothing()
   })
 
@@ -115,7 +139,11 @@ describe("a lost manager", () => {
     }
     given(...history, S.leased(b, [[0, 0, crashLimit]]), S.started(b, [[0, crashLimit]]))
       .when(S.reclaim(b))
-      .gives(S.ended(b, [lostAttempt(0, crashLimit, "failed")], now), S.completed(now))
+      .gives(
+        S.ended(b, [lostAttempt(0, crashLimit, "failed")], now),
+        S.returned(b, [], "manager_lost", now),
+        S.completed(now)
+      )
   })
 
   it("that only had the task in its buffer does no harm to it, however often", () => {

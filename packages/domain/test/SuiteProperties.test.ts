@@ -228,6 +228,22 @@ it.prop(
 )
 
 it.prop(
+  "nothing is handed out to a session that was taken back from",
+  [life],
+  ([given]) => {
+    const over = new Map<string, number>()
+    for (const { command, events } of run(decider, given).steps) {
+      for (const event of events) {
+        if (event._tag === "TasksLeased") assert.isAbove(event.epoch, over.get(event.manager) ?? 0)
+      }
+      if (command._tag !== "ReclaimLeases") continue
+      over.set(command.manager, Math.max(over.get(command.manager) ?? 0, command.epoch))
+    }
+  },
+  thorough
+)
+
+it.prop(
   "nothing is handed out while the suite is paused or cancelled",
   [life],
   ([given]) => {

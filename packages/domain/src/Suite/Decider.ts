@@ -3,6 +3,7 @@
  */
 import { Result } from "effect"
 import type { Decider } from "../Decider.ts"
+import type { Epoch, ManagerId } from "../Manager/Id.ts"
 import { TaskState, maxAttempts } from "../Task/Attempt.ts"
 import type { AttemptResult, EndedAttempt, Next } from "../Task/Attempt.ts"
 import { resolveRetry } from "../Task/Spec.ts"
@@ -118,7 +119,8 @@ const submit = (state: Existing, command: Commands.SubmitTasks): Decision =>
   )
 
 const lease = (state: Existing, command: Commands.LeaseTasks): ReadonlyArray<SuiteEvent> => {
-  if (state.state === "cancelled" || state.paused || isSuperseded(state, command)) return nothing
+  if (state.state === "cancelled" || state.paused) return nothing
+  if (isSuperseded(state, command) || isFenced(state, command)) return nothing
   const indexes = State.nextReady(state, command.max, command.now)
   if (indexes.length === 0) return nothing
   const leases: Array<LeaseRange> = []
@@ -138,8 +140,17 @@ const lease = (state: Existing, command: Commands.LeaseTasks): ReadonlyArray<Sui
   return [{ _tag: "TasksLeased", manager: command.manager, epoch: command.epoch, leases, at: command.now }]
 }
 
+interface Session {
+  readonly manager: ManagerId
+  readonly epoch: Epoch
+}
+
+/** Whether the leases of a session were taken back. */
+const isFenced = (state: Existing, { epoch, manager }: Session): boolean =>
+  epoch <= (state.fences.get(manager) ?? -Infinity)
+
 /** Whether a newer session of the same manager holds tasks: then this one is an old process that woke up. */
-const isSuperseded = (state: Existing, { epoch, manager }: Commands.LeaseTasks): boolean =>
+const isSuperseded = (state: Existing, { epoch, manager }: Session): boolean =>
   state.holders.of(manager).some(([, holder]) => holder.epoch > epoch)
 
 /** What a reported result is to the suite. */
@@ -252,7 +263,7 @@ const spread = (random: number, index: number): number => (random + index * 0.61
 
 const giveBack = (
   state: Existing,
-  session: Pick<Commands.ReportTasks, "manager" | "epoch">,
+  session: Session,
   indexes: ReadonlyArray<number>,
   reason: "returned" | "manager_lost",
   at: number
@@ -281,7 +292,14 @@ const reclaim = (state: Existing, command: Commands.ReclaimLeases): ReadonlyArra
       events.push(...giveBack(state, { manager, epoch }, assigned, "manager_lost", command.now))
     }
   }
-  if (events.length > 0 && state.state === "closed") {
+  const hadTasks = events.length > 0
+  const isSaid = events.some((event) => event._tag === "LeasesReturned" && event.epoch === command.epoch)
+  // A lease that is still on its way must not be given to a session that nobody hears of again.
+  if (!isSaid && !isFenced(state, command) && state.state !== "cancelled") {
+    const { epoch, manager, now: at } = command
+    events.push({ _tag: "LeasesReturned", manager, epoch, ranges: [], reason: "manager_lost", at })
+  }
+  if (hadTasks && state.state === "closed") {
     events.push({ _tag: "SuiteReopened", reason: "manager_lost", at: command.now })
   }
   return events

@@ -58,7 +58,11 @@ export const AttemptsEnded = Schema.TaggedStruct("AttemptsEnded", {
 export const ReturnReason = Schema.Literals(["returned", "manager_lost"])
 export type ReturnReason = typeof ReturnReason.Type
 
-/** Leased tasks that had not started went back to the queue, uncounted. */
+/**
+ * Leased tasks that had not started went back to the queue, uncounted. With `manager_lost` there may be none of them: it
+ * also says that sessions of this manager up to this epoch are over and get nothing more, should a lease still be on its
+ * way.
+ */
 export const LeasesReturned = Schema.TaggedStruct("LeasesReturned", {
   manager: ManagerId,
   epoch: Epoch,

@@ -36,6 +36,9 @@ const apply = (state: Existing, event: SuiteEvent): void => {
       for (const attempt of event.attempts) ended(state, event.manager, attempt)
       return
     case "LeasesReturned":
+      if (event.reason === "manager_lost" && event.epoch > (state.fences.get(event.manager) ?? -Infinity)) {
+        state.fences.set(event.manager, event.epoch)
+      }
       return forEachIn(state, event.ranges, (index) => {
         if (state.tasks.phaseOf(index) !== Phase.assigned) return
         if (event.reason === "manager_lost") {

@@ -45,6 +45,7 @@ const Header = Schema.Struct({
   holders: Schema.Array(Schema.Tuple([ManagerId, Epoch])),
   /** By place, as the column `profile` names them. */
   profiles: Schema.Array(Schema.Tuple([Schema.Int, RetryPolicy])),
+  fences: Schema.Array(Schema.Tuple([ManagerId, Epoch])),
   lostAttempts: Losses,
   lostLeases: Losses
 })
@@ -82,6 +83,7 @@ export const encode = (state: Existing): Uint8Array<ArrayBuffer> => {
       batches: batches.firstIndex.length,
       holders: state.holders.list().map(({ epoch, manager }) => [manager, epoch] as const),
       profiles: state.profiles.map(({ priority, retry }) => [priority, retry] as const),
+      fences: [...state.fences],
       lostAttempts: state.lostAttempts.entries(),
       lostLeases: state.lostLeases.entries()
     })
@@ -140,6 +142,7 @@ const restore = (header: typeof Header.Type, tasks: TaskTable, tables: Tables): 
     batches: { firstIndex: [...tables.firstIndexes], version: [...tables.versions] }
   }
   for (const [priority, retry] of header.profiles) State.internProfile(state, { priority, retry: resolveRetry(retry) })
+  for (const [manager, epoch] of header.fences) state.fences.set(manager, epoch)
   for (const table of ["lostAttempts", "lostLeases"] as const) {
     for (const [manager, attempt, ranges] of header[table]) {
       for (const [first, last] of ranges) state[table].addRange(manager, attempt, first, last)

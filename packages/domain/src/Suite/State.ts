@@ -1,6 +1,7 @@
 /**
  * What a suite has to remember in order to decide.
  */
+import type { Epoch, ManagerId } from "../Manager/Id.ts"
 import type { RetryPolicy } from "../Task/Spec.ts"
 import { Delays } from "./Delays.ts"
 import { Holders } from "./Holders.ts"
@@ -41,6 +42,8 @@ export interface Existing {
   /** Queued tasks that wait for their next attempt. They go over to the queue with the first lease after their time. */
   readonly delays: Delays
   readonly holders: Holders
+  /** Managers that were lost: their sessions up to this epoch get nothing more. */
+  readonly fences: Map<ManagerId, Epoch>
   /** Attempts that were recorded as lost. Their results may still come. */
   readonly lostAttempts: Outstanding
   /** Leases that lost managers seemed not to have begun; uncounted, so that somebody else's attempt may have their number. */
@@ -72,6 +75,7 @@ export const make = (id: SuiteId, spec: SuiteSpec, createdAt: number): Existing 
   queue: new TaskQueue(),
   delays: new Delays(),
   holders: new Holders(),
+  fences: new Map(),
   lostAttempts: new Outstanding(),
   lostLeases: new Outstanding(),
   profiles: [],

@@ -59,6 +59,7 @@ export const dump = (state: SuiteState) => {
       .filter((holder) => holder.tasks > 0)
       .map(({ epoch, manager, tasks }) => `${manager}@${epoch}: ${tasks}`)
       .toSorted(),
+    fences: [...state.fences].toSorted(([x], [y]) => x.localeCompare(y)),
     lostAttempts: losses(state.lostAttempts),
     lostLeases: losses(state.lostLeases),
     specs: Array.from({ length: state.tasks.size }, (_, index) => State.specPlace(state, index))

@@ -52,6 +52,8 @@ export class SuiteModel {
   stopped = false
   private spec: SuiteSpec = {}
   private submittedAt = 0
+  /** The latest session of each manager that was taken back from. */
+  private over: Record<string, number> = {}
   private events: Array<SuiteEvent> = []
 
   /** The events of a command, or the name of the error. */
@@ -181,7 +183,7 @@ export class SuiteModel {
     const isOld = this.tasks.some(
       (task) => isHeld(task) && task.holder?.manager === manager && task.holder.epoch > epoch
     )
-    if (this.paused || this.state === "cancelled" || isOld) return
+    if (this.paused || this.state === "cancelled" || isOld || epoch <= (this.over[manager] ?? -1)) return
     const tasks = this.tasks
       .filter((task) => task.state === "queued" && task.readyAt <= now)
       .toSorted((x, y) => y.priority - x.priority || x.index - y.index)
@@ -338,6 +340,18 @@ export class SuiteModel {
       const assigned = tasks.filter((task) => task.state === "assigned")
       this.end(session, attempts, now)
       this.giveBack(session, assigned, "manager_lost", now)
+    }
+    if (command.epoch > (this.over[manager] ?? -1)) {
+      const { epoch } = command
+      if (
+        !this.events.some((event) => event._tag === "LeasesReturned" && event.epoch === epoch) &&
+        this.state !== "cancelled"
+      ) {
+        this.events.push({ _tag: "LeasesReturned", manager, epoch, ranges: [], reason: "manager_lost", at: now })
+      }
+      for (const event of this.events) {
+        if (event._tag === "LeasesReturned") this.over[manager] = Math.max(this.over[manager] ?? -1, event.epoch)
+      }
     }
     if (held.length > 0 && this.state === "closed") this.reopen("manager_lost", now)
   }

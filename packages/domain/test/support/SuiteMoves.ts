@@ -138,9 +138,11 @@ const sessionOf = (state: SuiteState, move: Move): S.Session => {
   if (!("manager" in move)) return S.a
   const holding = state._tag === "Missing" ? [] : state.holders.list().filter((holder) => holder.tasks > 0)
   const chosen = "among" in move && move.among > 0 ? holding[move.among % holding.length] : undefined
-  return chosen === undefined
-    ? { manager: manager(move.manager), epoch: epoch(move.epoch) }
-    : { manager: chosen.manager, epoch: chosen.epoch }
+  if (chosen !== undefined) return { manager: chosen.manager, epoch: chosen.epoch }
+  const name = manager(move.manager)
+  // Sessions follow one another, so those that are over are mostly not those that ask for tasks.
+  const last = state._tag === "Existing" ? (state.fences.get(name) ?? 0) : 0
+  return { manager: name, epoch: epoch(Math.max(last + move.epoch - 1, 1)) }
 }
 
 /** Existing tasks, and now and then one that does not exist. */

@@ -1,9 +1,17 @@
 /**
- * A coordinator as a process of its own.
+ * A coordinator as a process of its own, with the settings of the environment. Standard output stays empty; the log goes
+ * to standard error.
  */
 import { NodeRuntime } from "@effect/platform-node"
-import { Effect } from "effect"
+import { Effect, Logger } from "effect"
 import { run } from "./Server.ts"
 import { config } from "./ServerConfig.ts"
 
-Effect.flatMap(config, run).pipe(NodeRuntime.runMain)
+const program = Effect.flatMap(config, run).pipe(
+  // What a user can mend is one line. A defect keeps its cause.
+  Effect.tapError((error) => Effect.sync(() => process.stderr.write(`muster server: ${error.message}\n`))),
+  Effect.tapDefect((defect) => Effect.logFatal(defect)),
+  Effect.provideService(Logger.LogToStderr, true)
+)
+
+NodeRuntime.runMain(program, { disableErrorReporting: true })

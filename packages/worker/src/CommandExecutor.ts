@@ -16,7 +16,8 @@ import type { Kept } from "./Command/Output.ts"
 import * as ProcessTree from "./Command/ProcessTree.ts"
 import { explain, notFound, Programs } from "./Command/Program.ts"
 import * as PythonLauncher from "./Command/PythonLauncher.ts"
-import * as Scratch from "./Command/Scratch.ts"
+import { ScratchDirectory } from "./Command/Scratch.ts"
+import type { Scratch } from "./Command/Scratch.ts"
 import type { Attempt } from "./Executor.ts"
 import { notStarted, unstarted } from "./Executor.ts"
 import * as ExitCode from "./ExitCode.ts"
@@ -44,16 +45,12 @@ const standard: Options = { launchers: [PythonLauncher.make, NodeLauncher.make] 
 export const make = Effect.fnUntraced(function* ({ launchers }: Options = standard) {
   const config = yield* WorkerConfig
   const replacement = yield* Replacement
-  const place = Scratch.place(config)
-  const scratch = yield* Effect.acquireRelease(
-    Effect.sync(() => new Scratch.Scratch(place)),
-    (made) => Effect.sync(() => made.close())
-  )
+  const scratch = yield* ScratchDirectory
   const env = baseEnvironment(process.env, cookie(config))
   let executor: CommandExecutor | undefined
   const options = {
     env,
-    currentFile: Scratch.currentFile(place),
+    scratch,
     onBroken: (message: string) => executor?.lose(message)
   }
   for (const makeLauncher of launchers) {
@@ -83,7 +80,7 @@ const baseEnvironment = (inherited: NodeJS.ProcessEnv, mark: string): Record<str
 
 interface Parts {
   readonly launcher: Launcher
-  readonly scratch: Scratch.Scratch
+  readonly scratch: Scratch
   readonly env: Readonly<Record<string, string>>
   readonly logDir: string
   readonly replacement: Replacement["Service"]

@@ -9,6 +9,7 @@
 import { spawn } from "node:child_process"
 import { Effect } from "effect"
 import type { Scope } from "effect"
+import type { Scratch } from "./Command/Scratch.ts"
 
 /** Given by the manager to every worker. */
 const lifeline = 3
@@ -17,8 +18,7 @@ const lifeline = 3
  * Arguments: the cookie's assignment, and the file that names the running command. Rounds are limited because a process
  * that hangs in the kernel must not keep the manager from starting another worker for ever; 200 rounds take some 10 s.
  */
-const script = `
-trap '' HUP INT QUIT TERM TSTP TTIN TTOU USR1 USR2 PIPE
+const script = `trap '' HUP INT QUIT TERM TSTP TTIN TTOU USR1 USR2 PIPE
 mark=$1 current=$2
 while read -r _; do :; done
 round=0
@@ -37,17 +37,16 @@ done 2>/dev/null
 export interface Options {
   /** Assignment that all processes of the worker have in their environment. */
   readonly mark: string
-  /** See `Launcher`. */
-  readonly currentFile: string
+  readonly scratch: Pick<Scratch, "currentFile" | "write">
   /** Called when the guardian died before the worker. */
   readonly onBroken: (message: string) => void
 }
 
 /** Runs until the scope ends, and then cleans up like after any other end. */
-export const start = ({ currentFile, mark, onBroken }: Options): Effect.Effect<void, never, Scope.Scope> =>
+export const start = ({ mark, onBroken, scratch }: Options): Effect.Effect<void, never, Scope.Scope> =>
   Effect.acquireRelease(
     Effect.sync(() => {
-      const child = spawn("/bin/sh", ["-c", script, "muster-guardian", mark, currentFile], {
+      const child = spawn("/bin/sh", [scratch.write("guardian.sh", script), mark, scratch.currentFile], {
         detached: true,
         // No cookie in its own environment, and no locale that would make grep slow or shy of bytes.
         env: { PATH: process.env.PATH, LC_ALL: "C" },

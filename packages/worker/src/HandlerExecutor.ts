@@ -57,17 +57,25 @@ interface Parts {
 /** A handler with its schemas compiled. */
 interface Prepared {
   readonly handler: Handler.Any
-  readonly decodeInput: (input: unknown) => Exit.Exit<unknown, Schema.SchemaError>
-  readonly encodeOutput: (output: unknown) => Exit.Exit<Schema.Json, Schema.SchemaError>
-  readonly encodeFailure: (failure: unknown) => Exit.Exit<Schema.Json, Schema.SchemaError>
+  readonly decodeInput: Coder<unknown>
+  readonly encodeOutput: Coder<Schema.Json>
+  readonly encodeFailure: Coder<Schema.Json>
 }
 
-const jsonEncoder = (schema: Schema.Codec<unknown, unknown>) =>
+type Coder<A> = (value: unknown) => Exit.Exit<A, Schema.SchemaError>
+
+/** What is declared as any JSON has been checked as such on its way here. */
+const jsonDecoder = (schema: Schema.Codec<unknown, unknown>): Coder<unknown> =>
+  schema === Schema.Json
+    ? Exit.succeed
+    : Schema.decodeUnknownExit(Schema.toCodecJson(schema), InputProblem.parseOptions)
+
+const jsonEncoder = (schema: Schema.Codec<unknown, unknown>): Coder<Schema.Json> =>
   Schema.encodeUnknownExit(Schema.toCodecJson(schema), InputProblem.parseOptions)
 
 const prepare = (handler: Handler.Any): Prepared => ({
   handler,
-  decodeInput: Schema.decodeUnknownExit(Schema.toCodecJson(handler.input), InputProblem.parseOptions),
+  decodeInput: jsonDecoder(handler.input),
   encodeOutput: jsonEncoder(handler.output),
   encodeFailure: jsonEncoder(handler.failure)
 })

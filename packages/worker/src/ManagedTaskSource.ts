@@ -6,7 +6,7 @@ import { Effect, Layer, Schedule, Stream } from "effect"
 import * as RpcClient from "effect/rpc/RpcClient"
 import type { SocketError } from "effect/socket/Socket"
 import * as Serialization from "@muster/domain/Rpc/Serialization"
-import { WorkerRpcs } from "@muster/domain/Rpc/WorkerRpcs"
+import { TrustedRpcs } from "./TrustedRpcs.ts"
 import { SourceLost, TaskSource } from "./TaskSource.ts"
 import { WorkerConfig } from "./WorkerConfig.ts"
 
@@ -31,7 +31,7 @@ export const layer: Layer.Layer<TaskSource, SocketError, WorkerConfig> = Layer.e
   Effect.gen(function* () {
     const { slot } = yield* WorkerConfig
     // No spans: a task that takes microseconds must not cost more to watch than to run.
-    const client = yield* RpcClient.make(WorkerRpcs, { disableTracing: true })
+    const client = yield* RpcClient.make(TrustedRpcs, { disableTracing: true })
     const lost = (cause: unknown) => new SourceLost({ cause })
     return TaskSource.of({
       attach: (handlers) =>

@@ -3,6 +3,7 @@
  */
 import { Effect, Layer } from "effect"
 import { isCommand } from "@muster/domain/Task"
+import type { ScratchDirectory } from "./Command/Scratch.ts"
 import * as CommandExecutor from "./CommandExecutor.ts"
 import type { Shape } from "./Executor.ts"
 import { Executor } from "./Executor.ts"
@@ -10,7 +11,7 @@ import * as HandlerExecutor from "./HandlerExecutor.ts"
 import type { Replacement } from "./Replacement.ts"
 import type { WorkerConfig } from "./WorkerConfig.ts"
 
-export const layer: Layer.Layer<Executor, never, WorkerConfig | Replacement> = Layer.effect(
+export const layer: Layer.Layer<Executor, never, WorkerConfig | ScratchDirectory | Replacement> = Layer.effect(
   Executor,
   Effect.gen(function* () {
     const [commands, handlers] = yield* Effect.all([CommandExecutor.make(), HandlerExecutor.make()], {

@@ -48,8 +48,9 @@ export const run = Effect.fnUntraced(function* (orphaned: Effect.Effect<void>) {
     const max = gates.roomOf(slot)
     if (max === 0) return
     gates.isAsking = true
+    const results = slot.takeResults()
     update()
-    const items = yield* source.next(max, slot.takeResults())
+    const items = yield* source.next(max, results)
     gates.isAsking = false
     slot.add(items)
     update()
@@ -61,10 +62,9 @@ export const run = Effect.fnUntraced(function* (orphaned: Effect.Effect<void>) {
     // Lets what ends in the same turn go together.
     yield* Effect.yieldNow
     const results = slot.takeResults()
-    if (results.length === 0) return
-    gates.isHandingIn = true
+    gates.isHandingIn = results.length > 0
     update()
-    yield* source.ended(results)
+    if (results.length > 0) yield* source.ended(results)
     gates.isHandingIn = false
     update()
   })

@@ -2,7 +2,7 @@
  * Everything that a worker process consists of.
  */
 import { Cause, Effect } from "effect"
-import * as Scratch from "./Command/Scratch.ts"
+import { ScratchDirectory } from "./Command/Scratch.ts"
 import * as ExitCode from "./ExitCode.ts"
 import * as Guardian from "./Guardian.ts"
 import * as ManagedTaskSource from "./ManagedTaskSource.ts"
@@ -26,15 +26,15 @@ const work = Effect.gen(function* () {
   // First of all: from here on nothing that this process starts can outlive it.
   yield* Guardian.start({
     mark: cookieVariable(config),
-    currentFile: Scratch.currentFile(Scratch.place(config)),
+    scratch: yield* ScratchDirectory,
     onBroken: (message) => replacement.request({ exitCode: ExitCode.broken, message })
   })
   return yield* Worker.run(orphaned).pipe(Effect.provide([TaskExecutor.layer, ManagedTaskSource.layer]))
 })
 
-/** Runs a worker by the environment of this process, and answers with the exit code that it shall end with. */
-export const program: Effect.Effect<number> = work.pipe(
+const program: Effect.Effect<number> = work.pipe(
   Effect.scoped,
+  Effect.provide(ScratchDirectory.layer),
   Effect.provide([Replacement.layer, layerConfig]),
   Effect.catchTags({
     ConfigError: (error) => Effect.as(Effect.logError(error.message), ExitCode.badSettings),
@@ -42,3 +42,6 @@ export const program: Effect.Effect<number> = work.pipe(
   }),
   Effect.catchCause((cause) => Effect.as(Effect.logError(Cause.pretty(cause)), ExitCode.broken))
 )
+
+/** Runs a worker by the environment of this process, and answers with the exit code that it shall end with. */
+export const run = (): Promise<number> => Effect.runPromise(program)

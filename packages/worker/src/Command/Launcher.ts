@@ -18,6 +18,7 @@
  * cannot give a task a process group. So: Python where there is one, else Node itself.
  */
 import type { Effect, Scope } from "effect"
+import type { Scratch } from "./Scratch.ts"
 
 /** What to start. All paths but the program are absolute. */
 export interface Start {
@@ -63,10 +64,10 @@ export interface Options {
   /** What every program finds in its environment. */
   readonly env: Readonly<Record<string, string>>
   /**
-   * A file that names the running program, for a guardian that has to end it when nobody else is left to ask: decimal
-   * digits and a newline, `0` when none runs.
+   * Its file `current` names the running program, for a guardian that has to end it when nobody else is left to ask:
+   * decimal digits and a newline, `0` when none runs.
    */
-  readonly currentFile: string
+  readonly scratch: Pick<Scratch, "currentFile" | "write">
   /** Called when programs can no longer be started. What ran is lost from sight. */
   readonly onBroken: (message: string) => void
 }

@@ -12,7 +12,7 @@ const sampleMillis = 1_000
 export const make: Make = (options) =>
   Effect.map(
     Effect.acquireRelease(
-      Effect.sync(() => openSync(options.currentFile, "r+")),
+      Effect.sync(() => openSync(options.scratch.currentFile, "r+")),
       (descriptor) => Effect.sync(() => closeSync(descriptor))
     ),
     (descriptor) => new NodeLauncher(options, descriptor)

@@ -21,7 +21,7 @@ const interpreters = [
 ]
 
 /** Isolated and without site packages: it starts in 15 ms and nothing of a user's gets in. */
-const flags = ["-I", "-S", "-c", script]
+const flags = ["-I", "-S"]
 
 const exists = (file: string): boolean => {
   try {
@@ -74,16 +74,17 @@ const slack = 512 * 1024
 export const make: Make = Effect.fnUntraced(function* (options) {
   for (const interpreter of interpreters) {
     if (!exists(interpreter)) continue
-    const launcher = yield* start(interpreter, options)
+    const launcher = yield* tryInterpreter(interpreter, options)
     if (launcher !== undefined) return launcher
   }
   return undefined
 })
 
-const start = (interpreter: string, options: Options) =>
+const tryInterpreter = (interpreter: string, options: Options) =>
   Effect.acquireRelease(
     Effect.callback<Helper | undefined>((resume) => {
-      const child = spawn(interpreter, [...flags, options.currentFile], {
+      const { currentFile } = options.scratch
+      const child = spawn(interpreter, [...flags, options.scratch.write("launcher.py", script), currentFile], {
         // Its own session: signals for the worker's group are not for it.
         detached: true,
         env: {},
@@ -91,7 +92,7 @@ const start = (interpreter: string, options: Options) =>
         stdio: ["ignore", "inherit", "inherit", "pipe"]
       })
       const channel = child.stdio[3] as Duplex // asked for with "pipe" above
-      const helper = new Helper(child, channel, options.currentFile)
+      const helper = new Helper(child, channel, currentFile)
       const gone = (message: string) => {
         if (!helper.isReady) return resume(Effect.succeed(undefined))
         options.onBroken(`the process ${child.pid} that starts programs ${message}`)

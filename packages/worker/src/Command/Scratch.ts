@@ -8,17 +8,11 @@ import { spawnSync } from "node:child_process"
 import { lstatSync, mkdirSync, readdirSync, renameSync, rmSync, writeFileSync } from "node:fs"
 import { chmod, lstat, readdir, rm } from "node:fs/promises"
 import { join } from "node:path"
-import type { WorkerConfig } from "../WorkerConfig.ts"
+import { Context, Effect, Layer } from "effect"
+import { WorkerConfig } from "../WorkerConfig.ts"
 import { Output } from "./Output.ts"
 
 const directoryNames = ["exec", "result", "resource"] as const
-
-/** Where a worker has its own. */
-export const place = ({ slot, workDir }: Pick<WorkerConfig["Service"], "slot" | "workDir">): string =>
-  join(workDir, `worker-${slot}`)
-
-/** A file that names the running command; see `Launcher`. */
-export const currentFile = (root: string): string => join(root, "current")
 
 /** Trees that may wait for their removal before commands have to wait for it. */
 const maxTrash = 8
@@ -32,6 +26,9 @@ export class Scratch {
   /** What the process's umask makes of a new directory. */
   private readonly mode: number
 
+  /** A file that names the running command; see `Launcher`. */
+  readonly currentFile: string
+
   /** Takes over `root` and removes what is in it. */
   constructor(root: string) {
     this.root = root
@@ -39,7 +36,7 @@ export class Scratch {
     mkdirSync(join(root, "trash"), { recursive: true })
     this.current = makeGeneration(join(root, "0"))
     this.mode = lstatSync(this.current.exec).mode
-    writeFileSync(currentFile(root), "0")
+    this.currentFile = this.write("current", "0")
   }
 
   get exec(): string {
@@ -60,6 +57,13 @@ export class Scratch {
 
   get stderr(): Output {
     return this.current.stderr
+  }
+
+  /** Writes a file for the worker's own processes. */
+  write(name: string, text: string): string {
+    const file = join(this.root, name)
+    writeFileSync(file, text)
+    return file
   }
 
   /** Writes a command's standard input to a file. */
@@ -159,4 +163,18 @@ const permit = async (path: string): Promise<void> => {
   if (!(await lstat(path)).isDirectory()) return
   await chmod(path, 0o700)
   for (const name of await readdir(path)) await permit(join(path, name))
+}
+
+/** The scratch directory of this process. */
+export class ScratchDirectory extends Context.Service<ScratchDirectory, Scratch>()("@muster/worker/ScratchDirectory") {
+  static readonly layer: Layer.Layer<ScratchDirectory, never, WorkerConfig> = Layer.effect(
+    ScratchDirectory,
+    Effect.gen(function* () {
+      const { slot, workDir } = yield* WorkerConfig
+      return yield* Effect.acquireRelease(
+        Effect.sync(() => new Scratch(join(workDir, `worker-${slot}`))),
+        (scratch) => Effect.sync(() => scratch.close())
+      )
+    })
+  )
 }

@@ -10,13 +10,15 @@ import type { Migration } from "./Migration.ts"
 import * as EventStoreTables from "./migrations/0001_event_store.ts"
 import * as ReadModels from "./migrations/0002_read_models.ts"
 import * as Histories from "./migrations/0003_histories.ts"
+import * as NewestSuites from "./migrations/0004_newest_suites.ts"
 import * as RestoredLog from "./RestoredLog.ts"
 
 /** All steps in order. */
 export const migrations: ReadonlyArray<Migration> = [
   EventStoreTables.migration,
   ReadModels.migration,
-  Histories.migration
+  Histories.migration,
+  NewestSuites.migration
 ]
 
 /** The version that this program works with. */

@@ -3,6 +3,7 @@
  */
 import { Config, Option, Schema } from "effect"
 import type { Redacted } from "effect"
+import { fromSchemaError } from "@muster/domain/Api/InputProblem"
 import * as Millis from "@muster/domain/Millis"
 import * as Database from "./Database.ts"
 import * as Timings from "./Timings.ts"
@@ -17,9 +18,9 @@ export interface ServerConfig {
   readonly clusterHost: string
   /** 0 picks a free one. */
   readonly clusterPort: number
-  /** Made known as the token `admin` when there is none of that name yet. */
+  /** The token `admin` is made this at every start, so that a changed setting takes effect. */
   readonly adminToken: Option.Option<Redacted.Redacted>
-  /** Made known as the token `enrolment` when there is none of that name yet. */
+  /** As `adminToken`, for the token `enrolment`. */
   readonly enrolmentToken: Option.Option<Redacted.Redacted>
   readonly timings: Timings.Shape
 }
@@ -57,6 +58,14 @@ export const config: Config.Config<ServerConfig> = Config.all({
   })
 })
 
+/** What is wrong with a setting, in one line that names its variable. */
+export const problem = ({ cause }: Config.ConfigError): string => {
+  if (cause._tag !== "SchemaError") return `the settings cannot be read: ${cause.message}`
+  // The value is not shown: it may be a secret.
+  const { expected, field } = fromSchemaError(cause)
+  return expected === "unknown" ? `${field} is not set` : `${field} cannot be used; allowed: ${expected}`
+}
+
 /** A configuration for tests and for programs that bring their own: everything but the database has a default. */
 export const make = (
   settings: { readonly url: Redacted.Redacted } & Partial<Omit<ServerConfig, "database">>
@@ -71,4 +80,3 @@ export const make = (
   timings: Timings.defaults,
   ...settings
 })
-

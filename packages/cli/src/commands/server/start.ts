@@ -48,7 +48,7 @@ const handler = Effect.fn("server.start")(function* (values: Values) {
   const Server = yield* Effect.promise(() => import("@muster/server/Server"))
   const ServerConfig = yield* Effect.promise(() => import("@muster/server/ServerConfig"))
   const config = yield* Effect.mapError(ServerConfig.config.parse(provider), (error: Config.ConfigError) =>
-    Failure.usage(error.message)
+    Failure.usage(ServerConfig.problem(error))
   )
   const ready = Layer.effectDiscard(Screen.note(`coordinator ready on http://${config.host}:${config.port}`))
   yield* ParentPipe.follow

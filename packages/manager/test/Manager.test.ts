@@ -40,10 +40,10 @@ const isAlive = (pid: number) => {
   }
 }
 
-/** Asks again and again, for a few seconds. */
+/** Asks again and again, for a while. */
 const eventually = (what: string, condition: () => boolean) =>
   Effect.suspend(() => (condition() ? Effect.void : Effect.fail(what))).pipe(
-    Effect.retry(Schedule.spaced("20 millis").pipe(Schedule.upTo({ duration: "10 seconds" }))),
+    Effect.retry(Schedule.spaced("20 millis").pipe(Schedule.upTo({ duration: "25 seconds" }))),
     Effect.orDie
   )
 
@@ -52,7 +52,7 @@ const numberIn = (path: string) =>
   Effect.tryPromise(() => FileSystem.readFile(path, "utf8")).pipe(
     Effect.filterOrFail((text) => text.endsWith("\n")),
     Effect.map(Number),
-    Effect.retry(Schedule.spaced("20 millis").pipe(Schedule.upTo({ duration: "10 seconds" }))),
+    Effect.retry(Schedule.spaced("20 millis").pipe(Schedule.upTo({ duration: "25 seconds" }))),
     Effect.orDie
   )
 
@@ -78,10 +78,10 @@ describe("work", () => {
 
   it.live("a flood is run once each, by leases and reports of many", () =>
     Effect.gen(function* () {
-      const { coordinator } = yield* executing()
+      const { coordinator } = yield* executing({ spec: { workers: 2 } })
       const count = 20_000
       coordinator.submit(range(count).map((input) => ({ handler: "noop", input })))
-      yield* coordinator.until("all results", () => coordinator.results.size === count, 25_000)
+      yield* coordinator.until("all results", () => coordinator.results.size === count)
       const reported = [...coordinator.reports.values()].flatMap(({ ended }) => ended)
       assert.strictEqual(reported.length, count)
       assert.isBelow(coordinator.reports.size, count / 20)
@@ -124,7 +124,7 @@ describe("work", () => {
 describe("directives", () => {
   it.live("cancelled tasks end, whether they wait or run", () =>
     Effect.gen(function* () {
-      const { coordinator } = yield* executing({ spec: { workers: 1 } })
+      const { coordinator } = yield* executing()
       coordinator.submit([shell("sleep 60"), noop, noop])
       yield* coordinator.until("a start", () => coordinator.started.has(0))
       coordinator.say({
@@ -146,7 +146,7 @@ describe("directives", () => {
 
   it.live("a released suite gives back what waits and finishes what runs; then another one may come", () =>
     Effect.gen(function* () {
-      const { coordinator } = yield* executing({ spec: { workers: 1 } })
+      const { coordinator } = yield* executing()
       coordinator.submit([shell("sleep 0.5"), noop])
       yield* coordinator.until("a start", () => coordinator.started.has(0))
       coordinator.say({ _tag: "Release", suiteId: suite })
@@ -171,7 +171,7 @@ describe("directives", () => {
 
   it.live("a draining manager gives back what waits and takes nothing until it drains no more", () =>
     Effect.gen(function* () {
-      const { coordinator } = yield* executing({ spec: { workers: 1 } })
+      const { coordinator } = yield* executing()
       coordinator.submit([shell("sleep 0.3"), noop])
       yield* coordinator.until("a start", () => coordinator.started.has(0))
       coordinator.say({ _tag: "Drain", draining: true })
@@ -188,7 +188,7 @@ describe("directives", () => {
 
   it.live("logs are read while a task runs and afterwards", () =>
     Effect.gen(function* () {
-      const { coordinator } = yield* executing({ spec: { workers: 1 } })
+      const { coordinator } = yield* executing()
       coordinator.submit([shell("echo first; sleep 60"), shell("true")])
       yield* coordinator.until("a start", () => coordinator.started.has(0))
       const read = Effect.fnUntraced(function* (requestId: string, index: number, of = suite) {
@@ -201,7 +201,7 @@ describe("directives", () => {
       let asked = 0
       const live = read(`live ${asked++}`, 0).pipe(
         Effect.filterOrFail(({ text }) => text !== ""),
-        Effect.retry(Schedule.spaced("20 millis").pipe(Schedule.upTo({ duration: "5 seconds" })))
+        Effect.retry(Schedule.spaced("20 millis").pipe(Schedule.upTo({ duration: "25 seconds" })))
       )
       assert.deepStrictEqual(yield* live, { text: "first\n", size: 6, ended: false, missing: false })
       coordinator.say({ _tag: "CancelTasks", suiteId: suite, tasks: [[0, 1]] })
@@ -216,7 +216,7 @@ describe("directives", () => {
 describe("dead workers", () => {
   it.live("a task whose worker is killed has crashed with the signal, and another worker takes over", () =>
     Effect.gen(function* () {
-      const { coordinator, directory } = yield* executing({ spec: { workers: 1 } })
+      const { coordinator, directory } = yield* executing()
       const file = Path.join(directory, "task-pid")
       coordinator.submit([shell(`echo $$ > ${file}; exec sleep 60`)])
       const task = yield* numberIn(file)
@@ -239,12 +239,12 @@ describe("dead workers", () => {
 
   it.live("of many handler tasks in a worker exactly the one that kills it is blamed", () =>
     Effect.gen(function* () {
-      const { coordinator } = yield* executing({ spec: { workers: 1 } })
+      const { coordinator } = yield* executing()
       // First some that are quick, so that the next come in one batch.
       coordinator.submit(range(500).map(() => noop))
       yield* coordinator.until("the quick ones", () => coordinator.results.size === 500)
       coordinator.submit(range(60).map((place) => (place === 40 ? { handler: "exit", input: 9 } : noop)))
-      yield* coordinator.until("all results", () => coordinator.results.size === 560, 20_000)
+      yield* coordinator.until("all results", () => coordinator.results.size === 560)
       const crashed = [...coordinator.results.values()].filter(({ outcome }) => outcome !== "succeeded")
       assert.deepStrictEqual(
         crashed.map(({ exitCode, index, outcome }) => ({ exitCode, index, outcome })),
@@ -255,9 +255,9 @@ describe("dead workers", () => {
 
   it.live("a handler that blocks its thread past its time is ended with its worker", () =>
     Effect.gen(function* () {
-      const { coordinator } = yield* executing({ spec: { workers: 1 }, env: { MUSTER_BEAT_TIMEOUT: "2s" } })
+      const { coordinator } = yield* executing({ env: { MUSTER_BEAT_TIMEOUT: "2s" } })
       coordinator.submit([{ handler: "block", input: null, timeout: 300, grace: 100 }])
-      yield* coordinator.until("a result", () => coordinator.results.has(0), 15_000)
+      yield* coordinator.until("a result", () => coordinator.results.has(0))
       assert.strictEqual(coordinator.results.get(0)?.outcome, "timed_out")
       coordinator.submit([noop])
       yield* coordinator.until("a result of the next worker", () => coordinator.results.has(1))
@@ -268,7 +268,7 @@ describe("dead workers", () => {
 describe("a coordinator that goes and comes back", () => {
   it.live("finds everything done, and gets each result once", () =>
     Effect.gen(function* () {
-      const { coordinator } = yield* executing()
+      const { coordinator } = yield* executing({ spec: { workers: 2 } })
       coordinator.submit(range(6).map((index) => (index % 2 === 0 ? sleep(400) : shell("sleep 0.4; echo done"))))
       yield* coordinator.until("a start", () => coordinator.started.size > 0)
       // Reports arrive, but their answers do not: these must come again, under the same ids.
@@ -319,7 +319,7 @@ describe("a coordinator that goes and comes back", () => {
 describe("the end of a manager", () => {
   it.live("TERM: what runs is finished, what waits is given back, exit code 0", () =>
     Effect.gen(function* () {
-      const { coordinator, manager } = yield* executing({ spec: { workers: 1 } })
+      const { coordinator, manager } = yield* executing()
       coordinator.submit([shell("sleep 0.7; echo done"), noop, noop])
       yield* coordinator.until("a start", () => coordinator.started.has(0))
       manager.child.kill("SIGTERM")
@@ -357,7 +357,7 @@ describe("the end of a manager", () => {
 
   it.live("KILL: nothing of it is left, and its successor hands in the results before it is ready", () =>
     Effect.gen(function* () {
-      const { coordinator, directory, manager, start } = yield* executing()
+      const { coordinator, directory, manager, start } = yield* executing({ spec: { workers: 2 } })
       const file = Path.join(directory, "task-pid")
       coordinator.reporting = "unheard"
       coordinator.submit([shell("echo kept"), shell(`echo $$ > ${file}; exec sleep 60`)])
@@ -368,7 +368,7 @@ describe("the end of a manager", () => {
         return FileSystem.readFile(Path.join(journal, name), "utf8")
       }).pipe(
         Effect.filterOrFail((text) => text.includes("kept")),
-        Effect.retry(Schedule.spaced("20 millis").pipe(Schedule.upTo({ duration: "10 seconds" })))
+        Effect.retry(Schedule.spaced("20 millis").pipe(Schedule.upTo({ duration: "25 seconds" })))
       )
       manager.child.kill("SIGKILL")
       yield* manager.exited

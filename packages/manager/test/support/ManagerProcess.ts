@@ -50,7 +50,7 @@ export const start = Effect.fnUntraced(function* ({ directory, env, port }: Opti
           MUSTER_URL: `http://127.0.0.1:${port}`,
           MUSTER_TOKEN: token,
           MUSTER_MANAGER_DIR: directory,
-          MUSTER_MANAGER_WORKERS: "2",
+          MUSTER_MANAGER_WORKERS: "1",
           MUSTER_WORKER_COMMAND: JSON.stringify(worker),
           MUSTER_HANDLERS: handlers,
           MUSTER_RECONNECT_MIN: "50ms",

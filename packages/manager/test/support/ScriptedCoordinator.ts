@@ -79,7 +79,7 @@ export class ScriptedCoordinator {
   private readonly watchers = new Set<() => void>()
 
   /** Ends when `condition` holds, which is looked at after each call. */
-  until(what: string, condition: () => boolean, limit = 10_000): Effect.Effect<void> {
+  until(what: string, condition: () => boolean, limit = 25_000): Effect.Effect<void> {
     return Effect.callback<void>((resume) => {
       const look = () => {
         if (!condition()) return

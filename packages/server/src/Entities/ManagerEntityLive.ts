@@ -67,6 +67,8 @@ export const layer: Layer.Layer<never, never, Sharding | EventStore> = ManagerEn
 
     let connection: Connection | undefined
     let lastHeard = loadedAt
+    // The suite that the manager was last told to run on this connection.
+    let toldToRun: SuiteId | undefined
     const questions = new Map<string, Deferred.Deferred<LogChunk>>()
 
     const aggregate: Aggregate.Aggregate<State, ManagerCommand, ManagerEvent, ManagerError> = yield* Aggregate.make({
@@ -81,6 +83,11 @@ export const layer: Layer.Layer<never, never, Sharding | EventStore> = ManagerEn
 
     const tell = (directive: Directive) =>
       connection === undefined ? Effect.void : Effect.asVoid(Queue.offer(connection.directives, directive))
+
+    const release = (suiteId: SuiteId) => {
+      toldToRun = undefined
+      return tell({ _tag: "Release", suiteId })
+    }
 
     /** Tells the pool how the manager is. */
     const announcer = yield* Announcer.make(
@@ -140,6 +147,7 @@ export const layer: Layer.Layer<never, never, Sharding | EventStore> = ManagerEn
         for (const { event } of events) {
           if (event._tag === "ManagerReleased") {
             const { epoch, suiteId } = event
+            toldToRun = undefined
             yield* Effect.forkDetach(
               EntityCall.inBackground(coordinator.AssignmentReleased({ managerId, epoch, suiteId }))
             )
@@ -163,25 +171,40 @@ export const layer: Layer.Layer<never, never, Sharding | EventStore> = ManagerEn
       lastHeard = yield* Clock.currentTimeMillis
     })
 
-    const assigned = (suiteId: SuiteId) =>
-      EntityCall.untilAnswered(suiteOf(suiteId).Describe()).pipe(
-        Effect.flatMap((spec) => tell({ _tag: "Assigned", suiteId, spec })),
-        // A suite that does not exist cannot be run: the pool hears it from whoever looks for it.
-        Effect.catch((error) => Effect.logWarning(`suite ${suiteId} cannot be described: ${error.message}`))
+    const assignment = aggregate.look((state) => ("session" in state ? state.session.assignment : null))
+
+    /** Tells the manager what to run, until it has been told. What the suite is may take a while to find out. */
+    const assigner = yield* Announcer.make(
+      Effect.gen(function* () {
+        const wanted = yield* assignment
+        if (wanted === null || wanted.releasing || connection === undefined || toldToRun === wanted.suiteId) {
+          return undefined
+        }
+        const { suiteId } = wanted
+        const described = connection
+        const spec = yield* EntityCall.untilAnswered(suiteOf(suiteId).Describe())
+        const current = yield* assignment
+        if (current?.suiteId !== suiteId || current.releasing || connection !== described) return 0
+        toldToRun = suiteId
+        yield* tell({ _tag: "Assigned", suiteId, spec })
+        return undefined
+      }).pipe(
+        Effect.catchTag("SuiteNotFound", (error) => Effect.as(Effect.logWarning(error.message), undefined)),
+        Effect.catch((error) => Effect.logDebug("an assignment was not told", error).pipe(Effect.as(1_000)))
       )
+    )
 
     /** Says all that holds now: what a manager needs that has just connected. */
     const greet = Effect.fnUntraced(function* (epoch: Epoch) {
       yield* tell({ _tag: "Welcome", epoch, heartbeatInterval: timings.heartbeatInterval })
       const state = yield* aggregate.look((current) => current)
       if (state._tag !== "Online" && state._tag !== "Suspected") return
-      const { assignment, shutdown } = state.session
-      if (state.draining) yield* tell({ _tag: "Drain", draining: true })
-      if (assignment !== null) {
-        yield* assigned(assignment.suiteId)
-        if (assignment.releasing) yield* tell({ _tag: "Release", suiteId: assignment.suiteId })
-      }
-      if (shutdown !== null) yield* tell({ _tag: "Shutdown", mode: shutdown })
+      const { session } = state
+      // What it heard before may have changed while it was not connected.
+      yield* tell({ _tag: "Drain", draining: state.draining })
+      if (session.assignment?.releasing === true) yield* release(session.assignment.suiteId)
+      else yield* assigner.poke
+      if (session.shutdown !== null) yield* tell({ _tag: "Shutdown", mode: session.shutdown })
     })
 
     const disconnected = (mine: Connection) =>
@@ -245,6 +268,9 @@ export const layer: Layer.Layer<never, never, Sharding | EventStore> = ManagerEn
               )
             }
             connection = mine
+            toldToRun = undefined
+            // The end of the connection before may have been noticed only now.
+            yield* ask((now) => ({ _tag: "Resume", managerId, epoch, now }), nothing)
             yield* Effect.forkScoped(greet(epoch).pipe(Effect.catch((error) => Queue.fail(directives, error))))
             return Stream.fromQueue(directives).pipe(Stream.ensuring(disconnected(mine)))
           })
@@ -288,10 +314,8 @@ export const layer: Layer.Layer<never, never, Sharding | EventStore> = ManagerEn
         ).pipe(
           Effect.flatMap((state) => {
             if (!("session" in state) || state.session.assignment === null) return Effect.void
-            const { assignment } = state.session
-            return assignment.releasing
-              ? tell({ _tag: "Release", suiteId: assignment.suiteId })
-              : assigned(assignment.suiteId)
+            const { releasing, suiteId: current } = state.session.assignment
+            return releasing ? release(current) : assigner.poke
           })
         ),
       Unassign: ({ payload: { epoch, suiteId } }) =>
@@ -300,9 +324,9 @@ export const layer: Layer.Layer<never, never, Sharding | EventStore> = ManagerEn
           (state) => ("session" in state ? state.session.assignment : null),
           byCoordinator
         ).pipe(
-          Effect.flatMap((assignment) =>
-            assignment?.suiteId === suiteId
-              ? tell({ _tag: "Release", suiteId })
+          Effect.flatMap((current) =>
+            current?.suiteId === suiteId
+              ? release(suiteId)
               : // It has been given back already, and the pool has not heard.
                 EntityCall.inBackground(coordinator.AssignmentReleased({ managerId, epoch, suiteId })).pipe(
                   Effect.forkDetach,

@@ -30,6 +30,7 @@ import { CoordinatorMetrics } from "../Metrics.ts"
 import * as SuiteRows from "../Projections/SuiteRows.ts"
 import * as Announcer from "./Announcer.ts"
 import * as EntityCall from "./EntityCall.ts"
+import * as SuiteNews from "./SuiteNews.ts"
 import * as TaskSpecs from "./TaskSpecs.ts"
 import * as TaskWaits from "./TaskWaits.ts"
 
@@ -77,7 +78,7 @@ export const layer: Layer.Layer<never, never, Sharding | EventStore | Coordinato
     })
 
     // What the pool was last told, so that only what matters is said.
-    let told = { queued: -1, pending: -1 }
+    let told = SuiteNews.untold
 
     const work = (state: SuiteState, now: number) => {
       if (state._tag === "Missing") return undefined
@@ -101,11 +102,11 @@ export const layer: Layer.Layer<never, never, Sharding | EventStore | Coordinato
         const current = yield* aggregate.look((state) => work(state, now))
         if (current === undefined) return undefined
         const { nextRetryAt, ...announcement } = current
-        if (isNews(told, announcement)) {
+        if (SuiteNews.isNews(told, announcement)) {
           yield* EntityCall.untilAnswered(coordinator.AnnounceSuite(announcement))
           told = { queued: announcement.queued, pending: announcement.pending }
         }
-        return nextRetryAt === undefined ? undefined : Math.max(nextRetryAt - now, 10)
+        return SuiteNews.countAgainIn(nextRetryAt, now)
       }).pipe(Effect.catch((error) => Effect.logDebug("announcement of a suite failed", error).pipe(Effect.as(1_000))))
     )
 
@@ -240,7 +241,7 @@ export const layer: Layer.Layer<never, never, Sharding | EventStore | Coordinato
       Wake: () =>
         ask({ command: (now) => ({ _tag: "Sweep", now }), actor: "coordinator", answer: () => undefined }).pipe(
           Effect.tap(() => {
-            told = { queued: -1, pending: -1 }
+            told = SuiteNews.untold
             return Effect.andThen(announcer.poke, canceller.poke)
           })
         )
@@ -248,15 +249,6 @@ export const layer: Layer.Layer<never, never, Sharding | EventStore | Coordinato
   }),
   { concurrency: "unbounded", maxIdleTime: "1 minute", mailboxCapacity: "unbounded" }
 )
-
-/** Whether the pool would plan otherwise if it knew: something or nothing waits, or twice or half as much. */
-const isNews = (
-  told: { readonly queued: number; readonly pending: number },
-  now: { readonly queued: number; readonly pending: number }
-): boolean => differs(told.queued, now.queued) || differs(told.pending, now.pending)
-
-const differs = (before: number, after: number): boolean =>
-  before < 0 || (before === 0) !== (after === 0) || after >= before * 2 || after * 2 <= before
 
 const firstIndexOf = (events: ReadonlyArray<Versioned<SuiteEvent>>): number => {
   for (const { event } of events) if (event._tag === "TasksSubmitted") return event.firstIndex

@@ -42,10 +42,10 @@ export const make = (
       size += tasks.length
     }
 
-    /** Drops what was used longest ago until there is room again. */
+    /** Drops what was used longest ago until there is room again. What was used last stays, however large. */
     const shrink = () => {
       for (const [version, tasks] of kept) {
-        if (size <= keptTasks) return
+        if (size <= keptTasks || kept.size === 1) return
         kept.delete(version)
         size -= tasks.length
       }

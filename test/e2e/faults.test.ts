@@ -214,7 +214,7 @@ describe("a system whose processes are killed", () => {
       // What was on its way may still arrive, so growth counts only well beyond it.
       yield* Wait.until("tasks end again", settled(client, suite.id), (count) => count > before + 100)
       const took = Date.now() - from
-      console.log(`taken over in ${took} ms`)
+      yield* Effect.logInfo(`taken over in ${took} ms`)
       assert.isBelow(took, 10_000)
       const done = yield* client.wait(suite.id, { timeout: "60 seconds" })
       assert.deepInclude(done.tasks, { total, succeeded: total, pending: 0 })

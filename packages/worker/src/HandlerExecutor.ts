@@ -32,24 +32,31 @@ export const make = Effect.fnUntraced(function* () {
   const { handlers: path } = yield* WorkerConfig
   const replacement = yield* Replacement
   const builtIn: ReadonlyArray<Handler.Any> = [noopHandler]
-  const loaded = path === undefined ? Exit.succeed([]) : yield* Effect.exit(Module.load(path, builtIn))
-  let problem: string | undefined
-  if (Exit.isFailure(loaded)) {
-    problem = lineOf(Cause.squash(loaded.cause))
-    yield* Effect.logError(problem, loaded.cause)
-  }
+  const loaded = path === undefined ? nothing : yield* loadOr(path, builtIn)
   return new HandlerExecutor({
-    handlers: [...builtIn, ...(Exit.isSuccess(loaded) ? loaded.value : [])],
-    problem,
+    handlers: [...builtIn, ...loaded.handlers],
+    problem: loaded.problem,
     replacement,
     fork: Effect.runForkWith(yield* Effect.context<never>())
   })
 })
 
-interface Parts {
+interface Loaded {
   readonly handlers: ReadonlyArray<Handler.Any>
   /** Why there are no others. */
   readonly problem: string | undefined
+}
+
+const nothing: Loaded = { handlers: [], problem: undefined }
+
+const loadOr = (path: string, reserved: ReadonlyArray<Handler.Any>): Effect.Effect<Loaded> =>
+  Module.load(path, reserved).pipe(
+    Effect.map((handlers) => ({ handlers, problem: undefined })),
+    Effect.tapError((error) => Effect.logError(error.message, error.cause)),
+    Effect.catch((error) => Effect.succeed({ handlers: [], problem: error.message }))
+  )
+
+interface Parts extends Loaded {
   readonly replacement: Replacement["Service"]
   readonly fork: <A, E>(effect: Effect.Effect<A, E>) => Fiber.Fiber<A, E>
 }

@@ -1,0 +1,191 @@
+import { assert, describe, it } from "@effect/vitest"
+import { SuiteId } from "@muster/domain/Suite/Id"
+import { isCommand } from "@muster/domain/Task"
+import type { AttemptResult, TaskSpec } from "@muster/domain/Task"
+import { Effect } from "effect"
+import type { Attempt, Shape } from "../src/Executor.ts"
+import { maxBatch, Slot } from "../src/Slot.ts"
+import { suiteId } from "./support/TestManager.ts"
+
+const otherSuite = SuiteId.make("zzzzzzzz12345678")
+
+/** An executor whose attempts end when the test says so; handlers named `now` end within their start. */
+const makeWorld = () => {
+  const started: Array<number> = []
+  const cancelled: Array<number> = []
+  const settlers = new Map<number, () => void>()
+  let changes = 0
+  const executor: Shape = {
+    handlers: [],
+    share: (spec) => (isCommand(spec) ? 1 : spec.handler === "half" ? 0.5 : 0.25),
+    start: ({ item: { attempt, index, spec } }: Attempt, settle) => {
+      started.push(index)
+      const result: AttemptResult = { index, attempt, outcome: "succeeded", finishedAt: 0 }
+      if (!isCommand(spec) && spec.handler === "now") settle(result)
+      else settlers.set(index, () => settle(result))
+    },
+    cancel: ({ item }) => void cancelled.push(item.index),
+    processId: ({ item }) => 1_000 + item.index,
+    endAll: Effect.void
+  }
+  const slot = new Slot(executor, () => void changes++)
+  slot.use(suiteId, {})
+  return {
+    slot,
+    started,
+    cancelled,
+    changes: () => changes,
+    add: (...specs: ReadonlyArray<readonly [index: number, spec: TaskSpec]>) =>
+      slot.add(specs.map(([index, spec]) => ({ suiteId, index, attempt: 1, spec }))),
+    end: (index: number) => settlers.get(index)?.(),
+    results: () => slot.takeResults().map(({ result }) => [result.index, result.outcome])
+  }
+}
+
+const command: TaskSpec = { program: "true" }
+const now: TaskSpec = { handler: "now" }
+const half: TaskSpec = { handler: "half" }
+const quarter: TaskSpec = { handler: "quarter" }
+
+describe("Slot", () => {
+  it("runs one command at a time", () => {
+    const { add, end, results, slot, started } = makeWorld()
+    assert.strictEqual(slot.room, 1)
+    add([0, command], [1, command])
+    assert.deepStrictEqual(started, [0])
+    assert.strictEqual(slot.room, 0)
+    end(0)
+    assert.deepStrictEqual(started, [0, 1])
+    end(1)
+    assert.deepStrictEqual(results(), [
+      [0, "succeeded"],
+      [1, "succeeded"]
+    ])
+    assert.isTrue(slot.isIdle)
+  })
+
+  it("runs handlers side by side up to their concurrency", () => {
+    const { add, end, slot, started } = makeWorld()
+    add([0, half], [1, quarter], [2, quarter], [3, quarter])
+    assert.deepStrictEqual(started, [0, 1, 2])
+    assert.strictEqual(slot.room, 0)
+    end(1)
+    assert.deepStrictEqual(started, [0, 1, 2, 3])
+    end(0)
+    assert.strictEqual(slot.room, maxBatch)
+  })
+
+  it("keeps the order of mixed tasks, and all of them run", () => {
+    const { add, end, started } = makeWorld()
+    add([0, half], [1, command], [2, quarter], [3, command], [4, now])
+    assert.deepStrictEqual(started, [0])
+    end(0)
+    assert.deepStrictEqual(started, [0, 1])
+    end(1)
+    assert.deepStrictEqual(started, [0, 1, 2])
+    end(2)
+    end(3)
+    assert.deepStrictEqual(started, [0, 1, 2, 3, 4])
+  })
+
+  it("takes many at once only of what ends soon", () => {
+    const { add, end, slot } = makeWorld()
+    add([0, now])
+    assert.strictEqual(slot.room, maxBatch)
+    add([1, command])
+    end(1)
+    assert.strictEqual(slot.room, 1)
+  })
+
+  it("gets through a long row of tasks that end within their start", () => {
+    const { add, changes, slot } = makeWorld()
+    add(...Array.from({ length: 50_000 }, (_, index) => [index, now] as const))
+    let count = 0
+    while (slot.hasResults) count += slot.takeResults().length
+    assert.strictEqual(count, 50_000)
+    assert.strictEqual(changes(), 0)
+    assert.isTrue(slot.isIdle)
+  })
+
+  it("waits for the defaults of a suite", () => {
+    const { results, slot, started } = makeWorld()
+    slot.add([{ suiteId: otherSuite, index: 7, attempt: 1, spec: now }])
+    assert.deepStrictEqual([started, slot.isHeldUp, slot.room], [[], true, 0])
+    slot.use(otherSuite, {})
+    assert.deepStrictEqual(results(), [[7, "succeeded"]])
+    assert.isFalse(slot.isHeldUp)
+  })
+
+  it("cancels what runs through the executor, and what waits at once", () => {
+    const { add, cancelled, results, slot, started } = makeWorld()
+    add([0, command], [1, command], [2, command])
+    slot.cancel({ suiteId, index: 2, attempt: 1 })
+    slot.cancel({ suiteId, index: 0, attempt: 1 })
+    slot.cancel({ suiteId, index: 1, attempt: 2 })
+    assert.deepStrictEqual(cancelled, [0])
+    assert.deepStrictEqual(results(), [[2, "cancelled"]])
+    assert.deepStrictEqual(started, [0])
+  })
+
+  it("cancels what is yet to come, once", () => {
+    const { add, results, slot, started } = makeWorld()
+    slot.cancel({ suiteId, index: 3, attempt: 1 })
+    add([3, now], [4, now])
+    assert.deepStrictEqual(started, [4])
+    assert.deepStrictEqual(results(), [
+      [3, "cancelled"],
+      [4, "succeeded"]
+    ])
+  })
+
+  it("tells of what began to run once, and only after a while", () => {
+    const { add, slot } = makeWorld()
+    const before = Date.now()
+    add([0, half], [1, quarter])
+    assert.isTrue(slot.hasUntold)
+    assert.deepStrictEqual(slot.takeStarted(before, 1_000), [])
+    const told = slot.takeStarted(before + 5_000, 1_000)
+    assert.deepStrictEqual(
+      told.map(({ index, pid }) => [index, pid]),
+      [
+        [0, undefined],
+        [1, undefined]
+      ]
+    )
+    assert.isFalse(slot.hasUntold)
+    assert.deepStrictEqual(slot.takeStarted(before + 9_000, 1_000), [])
+  })
+
+  it("tells the process group of a command", () => {
+    const { add, slot } = makeWorld()
+    add([5, command])
+    assert.strictEqual(slot.takeStarted(Date.now(), 0)[0]?.pid, 1_005)
+  })
+
+  it("hands in no more at once than a message should carry", () => {
+    const results = Array.from({ length: 300 }, (_, index): AttemptResult => {
+      const stdout = "x".repeat(64 * 1024)
+      return { index, attempt: 1, outcome: "succeeded", finishedAt: 0, stdout }
+    })
+    const executor: Shape = {
+      handlers: [],
+      share: () => 1,
+      start: ({ item }, settle) => settle(results[item.index] ?? { ...item, outcome: "failed", finishedAt: 0 }),
+      cancel: () => {},
+      processId: () => undefined,
+      endAll: Effect.void
+    }
+    const slot = new Slot(executor, () => {})
+    slot.use(suiteId, {})
+    slot.add(results.map(({ index }) => ({ suiteId, index, attempt: 1, spec: now })))
+    const first = slot.takeResults()
+    assert.isAtLeast(first.length, 10)
+    assert.isBelow(JSON.stringify(first).length, 8 * 1024 * 1024)
+    const all = [...first]
+    while (slot.hasResults) all.push(...slot.takeResults())
+    assert.deepStrictEqual(
+      all.map(({ result }) => result.index),
+      results.map(({ index }) => index)
+    )
+  })
+})

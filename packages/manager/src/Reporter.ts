@@ -1,9 +1,10 @@
 /**
  * Tells the coordinator what became of the leased tasks: what began, what ended, what goes back unbegun.
  *
- * A lone result leaves at once. Under load, what comes while two reports are on their way is collected and leaves together:
- * the busier, the larger the reports. Results are on the disk (`Journal`) before they are sent; what has to wait for a free
- * line waits there after a moment too. A report is repeated under its command id until it is answered.
+ * A lone result leaves at once. Where one follows the other, what comes within a few milliseconds leaves together, and so
+ * does what comes while two reports are on their way: the busier, the larger the reports. Results are on the disk
+ * (`Journal`) before they are sent; what has to wait for a free line waits there after a moment too. A report is repeated
+ * under its command id until it is answered.
  */
 import { Context, Deferred, Effect, Latch, Layer, Semaphore } from "effect"
 import type { Epoch } from "@muster/domain/Manager/Id"
@@ -17,7 +18,8 @@ import type { Report } from "./JournalRecord.ts"
 export class Reporter extends Context.Service<
   Reporter,
   {
-    readonly ended: (suiteId: SuiteId, results: ReadonlyArray<AttemptResult>) => void
+    /** `isLast`: nothing else is under way here, so no other result will follow soon. */
+    readonly ended: (suiteId: SuiteId, results: ReadonlyArray<AttemptResult>, isLast?: boolean) => void
     readonly started: (suiteId: SuiteId, attempts: ReadonlyArray<Started>) => void
     /** Leases that go back: nobody began them. */
     readonly returned: (suiteId: SuiteId, items: ReadonlyArray<WorkItem>) => void
@@ -44,11 +46,16 @@ interface Batch {
   weight: number
   /** By `performance.now()`. */
   readonly since: number
+  /** It may wait for others that are likely to follow. */
+  canWait: boolean
 }
 
 /** A report has at most so many results, and about so many bytes: a frame has a limit. */
 const maxResults = 2_000
 const maxWeight = 4 * 1024 * 1024
+
+/** Between two reports there are so many milliseconds, unless nothing more is to be expected. */
+const gap = 8
 
 /** While so many reports are on their way, the next one is collected. */
 const busyLines = 2
@@ -80,12 +87,21 @@ const make = Effect.gen(function* () {
     if (epoch === undefined) return undefined
     const last = batches.at(-1)
     if (last !== undefined && last.suiteId === suiteId && last.epoch === epoch && !isFull(last)) return last
-    const batch: Batch = { suiteId, epoch, started: [], ended: [], returned: [], weight: 0, since: performance.now() }
+    const batch: Batch = {
+      suiteId,
+      epoch,
+      started: [],
+      ended: [],
+      returned: [],
+      weight: 0,
+      since: performance.now(),
+      canWait: true
+    }
     batches.push(batch)
     return batch
   }
 
-  const ended = (suiteId: SuiteId, results: ReadonlyArray<AttemptResult>) => {
+  const ended = (suiteId: SuiteId, results: ReadonlyArray<AttemptResult>, isLast = false) => {
     let batch = batchFor(suiteId)
     for (const result of results) {
       if (batch === undefined || isFull(batch)) batch = batchFor(suiteId)
@@ -93,6 +109,7 @@ const make = Effect.gen(function* () {
       batch.ended.push(result)
       batch.weight += weightOf(result)
     }
+    if (isLast && batch !== undefined) batch.canWait = false
     hasNews.openUnsafe()
   }
 
@@ -155,15 +172,24 @@ const make = Effect.gen(function* () {
     )
   })
 
+  let dispatchedAt = Number.NEGATIVE_INFINITY
+
+  /** Milliseconds that a batch has to wait for others. */
+  const delayOf = (batch: Batch, now: number): number => {
+    if (batches.length > 1 || isFull(batch)) return 0
+    if (unsettled.size >= busyLines) return batch.since + linger - now
+    return batch.canWait ? dispatchedAt + gap - now : 0
+  }
+
   const loop = Effect.gen(function* () {
     const [first] = batches
     if (first === undefined) return yield* hasNews.await
-    const age = performance.now() - first.since
-    if (unsettled.size < busyLines || batches.length > 1 || isFull(first) || age >= linger) {
-      batches.shift()
-      return yield* dispatch(first)
-    }
-    return yield* Effect.raceFirst(hasNews.await, Effect.sleep(linger - age))
+    const now = performance.now()
+    const delay = delayOf(first, now)
+    if (delay > 0) return yield* Effect.raceFirst(hasNews.await, Effect.sleep(delay))
+    batches.shift()
+    dispatchedAt = now
+    return yield* dispatch(first)
   })
   yield* Effect.andThen(
     Effect.sync(() => hasNews.closeUnsafe()),

@@ -309,7 +309,7 @@ const make = Effect.gen(function* () {
       const accepted = slot.accept(results)
       const [first] = results
       if (first === undefined || accepted.length === 0) return
-      reporter.ended(first.suiteId, accepted)
+      reporter.ended(first.suiteId, accepted, prefetch.buffer.size === 0 && running() === 0)
       checkIdle()
       prefetch.buffer.serve()
     },

@@ -3,7 +3,7 @@
  * managers. Tests speak to it as RPC handlers do.
  */
 import { Effect, Layer } from "effect"
-import type { Redacted } from "effect"
+import * as TestRunner from "effect/cluster/TestRunner"
 import { SqlClient } from "effect/sql/SqlClient"
 import { SuiteEntity } from "@muster/domain/Entities/SuiteEntity"
 import { Epoch, ManagerId } from "@muster/domain/Manager/Id"
@@ -12,7 +12,6 @@ import { SuiteId } from "@muster/domain/Suite/Id"
 import type { AttemptResult } from "@muster/domain/Task/Attempt"
 import type { TaskSpec } from "@muster/domain/Task/Spec"
 import * as Cluster from "../../src/Cluster.ts"
-import * as Database from "../../src/Database.ts"
 import * as CoordinatorEntityLive from "../../src/Entities/CoordinatorEntityLive.ts"
 import * as Housekeeping from "../../src/Entities/Housekeeping.ts"
 import * as ManagerEntityLive from "../../src/Entities/ManagerEntityLive.ts"
@@ -26,7 +25,7 @@ import * as SuitesLive from "../../src/SuitesLive.ts"
 import * as Timings from "../../src/Timings.ts"
 import * as Muster from "./Muster.ts"
 
-/** The actors of one coordinator on a database. */
+/** The actors of one coordinator. */
 const actors = (timings: Partial<Timings.Shape>) =>
   Layer.mergeAll(SuitesLive.layer, ManagersLive.layer).pipe(
     Layer.provideMerge(
@@ -38,17 +37,28 @@ const actors = (timings: Partial<Timings.Shape>) =>
         Housekeeping.layer
       )
     ),
-    Layer.provideMerge(Cluster.layer({ host: "127.0.0.1", port: 0 })),
-    Layer.provideMerge(Layer.mergeAll(Metrics.layer, PgEventStore.layer)),
     Layer.provide(Layer.succeed(Timings.Timings, { ...Timings.defaults, ...timings }))
   )
 
-/** A coordinator's actors on a database of their own. */
-export const layer = (timings: Partial<Timings.Shape> = {}) => actors(timings).pipe(Layer.provideMerge(Muster.layer))
+const store = Layer.mergeAll(Metrics.layer, PgEventStore.layer)
 
-/** The actors of another life of the coordinator, on the same database. */
-export const layerOn = (url: Redacted.Redacted, timings: Partial<Timings.Shape> = {}) =>
-  Layer.fresh(actors(timings)).pipe(Layer.provideMerge(Layer.fresh(Database.layer(Muster.settings(url)))))
+/** A database of its own without actors. */
+export const storeLayer = store.pipe(Layer.provideMerge(Muster.layer))
+
+/** A coordinator's actors on a database of their own. */
+export const layer = (timings: Partial<Timings.Shape> = {}) =>
+  actors(timings).pipe(
+    Layer.provideMerge(Cluster.layer({ host: "127.0.0.1", port: 0 })),
+    Layer.provideMerge(store),
+    Layer.provideMerge(Muster.layer)
+  )
+
+/**
+ * The actors of a coordinator that believes that it owns everything, whoever else there is, for as long as the effect
+ * runs. At its end they go as those of a coordinator do that is stopped.
+ */
+export const alone = <A, E, R>(use: Effect.Effect<A, E, R>) =>
+  Effect.provide(use, actors({}).pipe(Layer.provideMerge(TestRunner.layer), Layer.provideMerge(store)), { local: true })
 
 export const suiteId = (number: number) => SuiteId.make(`s${String(number).padStart(15, "0")}`)
 export const managerId = (number: number) => ManagerId.make(`m${String(number).padStart(15, "0")}`)

@@ -25,7 +25,8 @@ round=0
 while [ $round -lt 200 ]; do
   round=$((round + 1))
   read -r pid < "$current" && [ "$pid" -gt 1 ] && kill -s KILL -- "-$pid"
-  found=$(grep -slzxF -- "$mark" /proc/[0-9]*/environ) || break
+  found=$(grep -slzxF -- "$mark" /proc/[0-9]*/environ)
+  [ -n "$found" ] || break
   for file in $found; do
     pid=\${file#/proc/}
     kill -s KILL "\${pid%/environ}"

@@ -2,7 +2,7 @@
  * Tasks from the manager that started this worker, over its Unix socket.
  */
 import * as NodeSocket from "@effect/platform-node/NodeSocket"
-import { Effect, Layer, Schedule, Stream } from "effect"
+import { Cause, Effect, Layer, Schedule, Stream } from "effect"
 import * as RpcClient from "effect/rpc/RpcClient"
 import type { SocketError } from "effect/socket/Socket"
 import * as Serialization from "@muster/domain/Rpc/Serialization"
@@ -32,17 +32,18 @@ export const layer: Layer.Layer<TaskSource, SocketError, WorkerConfig> = Layer.e
     const { slot } = yield* WorkerConfig
     // No spans: a task that takes microseconds must not cost more to watch than to run.
     const client = yield* RpcClient.make(TrustedRpcs, { disableTracing: true })
-    const lost = (cause: unknown) => new SourceLost({ cause })
+    // Whatever ends a call, also a server that goes down in good order: without an answer the manager is gone.
+    const lost = (cause: Cause.Cause<unknown>) => Effect.fail(new SourceLost({ cause: Cause.squash(cause) }))
     return TaskSource.of({
       attach: (handlers) =>
-        Stream.mapError(
+        Stream.catchCause(
           client.Attach({ slot, pid: process.pid, handlers }, { streamBufferSize: directiveBuffer }),
-          lost
+          (cause) => Stream.fromEffect(lost(cause))
         ),
-      next: (max, ended) => Effect.mapError(client.Next({ slot, max, ended }), lost),
-      ended: (ended) => Effect.mapError(client.Ended({ slot, ended }), lost),
-      started: (items) => Effect.mapError(client.Started({ slot, items }), lost),
-      beat: Effect.mapError(client.Beat({ slot }), lost)
+      next: (max, ended) => Effect.catchCause(client.Next({ slot, max, ended }), lost),
+      ended: (ended) => Effect.catchCause(client.Ended({ slot, ended }), lost),
+      started: (items) => Effect.catchCause(client.Started({ slot, items }), lost),
+      beat: Effect.catchCause(client.Beat({ slot }), lost)
     })
   })
 ).pipe(Layer.provide(protocol))

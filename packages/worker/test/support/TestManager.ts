@@ -38,7 +38,8 @@ export interface WorkerHandle {
   readonly kill: (signal: NodeJS.Signals) => void
   /** What the worker sees when its manager's process dies. */
   readonly closeStdin: () => void
-  readonly stderr: () => string
+  /** What it printed. */
+  readonly output: () => string
 }
 
 /** Starts a manager. Its directory, its server and its workers end with the scope. */
@@ -142,6 +143,15 @@ export const make = Effect.gen(function* () {
       check()
     })
 
+  const environment = (slot = 0) => ({
+    ...process.env,
+    MUSTER_WORKER_SOCKET: socket,
+    MUSTER_WORKER_SLOT: String(slot),
+    MUSTER_MANAGER_ID: managerId,
+    MUSTER_LOG_DIR: logDir,
+    MUSTER_WORK_DIR: workDir
+  })
+
   const start = (
     options: {
       readonly env?: Record<string, string>
@@ -153,21 +163,13 @@ export const make = Effect.gen(function* () {
     Effect.acquireRelease(
       Effect.sync((): WorkerHandle => {
         const child = spawn(process.execPath, [...(options.nodeArgs ?? []), options.main ?? main], {
-          env: {
-            ...process.env,
-            MUSTER_WORKER_SOCKET: socket,
-            MUSTER_WORKER_SLOT: String(options.slot ?? 0),
-            MUSTER_MANAGER_ID: managerId,
-            MUSTER_LOG_DIR: logDir,
-            MUSTER_WORK_DIR: workDir,
-            ...options.env
-          },
+          env: { ...environment(options.slot), ...options.env },
           stdio: ["pipe", "pipe", "pipe", "pipe"]
         })
-        let stderr = ""
+        let output = ""
         for (const stream of [child.stdout, child.stderr]) {
           stream.setEncoding("utf8").on("data", (text: string) => {
-            stderr += text
+            output += text
           })
         }
         child.stdin.on("error", () => {})
@@ -184,7 +186,7 @@ export const make = Effect.gen(function* () {
           gone: Deferred.await(gone),
           kill: (signal) => void child.kill(signal),
           closeStdin: () => child.stdin.end(),
-          stderr: () => stderr
+          output: () => output
         }
       }),
       (worker) =>
@@ -196,12 +198,15 @@ export const make = Effect.gen(function* () {
 
   return {
     directory,
+    environment,
     logDir,
     workDir,
     attached: Deferred.await(attached),
     useSuite: (defaults: TaskDefaults = {}, suite: SuiteId = suiteId) =>
       tell({ _tag: "UseSuite", suiteId: suite, defaults }),
     tell,
+    /** Breaks the stream that ties the worker to its manager. */
+    detach: Queue.shutdown(directives),
     add,
     /** Most items to answer a call with. */
     setLimit: (most: number) => Effect.sync(() => void (limit = most)),
@@ -213,6 +218,8 @@ export const make = Effect.gen(function* () {
     started,
     beats: () => beats,
     calls: () => calls,
+    /** Items that no worker has taken. */
+    pending: () => items.length,
     start
   }
 })

@@ -34,8 +34,18 @@ const endLimit = "3 seconds"
 /** Items whose suite was not named before are a bug of the other side; this long it may be a matter of order. */
 const heldUpLimit = "10 seconds"
 
-/** Runs the worker and answers with the exit code of its process. `orphaned` ends when the manager's process has. */
-export const run = Effect.fnUntraced(function* (orphaned: Effect.Effect<void>) {
+export interface Surroundings {
+  /** Ends when the manager's process has ended. */
+  readonly orphaned: Effect.Effect<void>
+  /**
+   * Ends this process. Called while everything still stands: taking down the calls that wait would send the manager
+   * messages whose answers nobody reads, and it would see a broken connection instead of a closed one.
+   */
+  readonly leave: (exitCode: number) => void
+}
+
+/** Runs the worker until it leaves; answers with the exit code for those whose `leave` does nothing. */
+export const run = Effect.fnUntraced(function* ({ leave, orphaned }: Surroundings) {
   const source = yield* TaskSource
   const executor = yield* Executor
   const replacement = yield* Replacement
@@ -116,6 +126,7 @@ export const run = Effect.fnUntraced(function* (orphaned: Effect.Effect<void>) {
   const untilStopped = Effect.gen(function* () {
     yield* Deferred.await(gates.stop)
     yield* drain
+    leave(ExitCode.stopped)
     return ExitCode.stopped
   })
 
@@ -123,6 +134,7 @@ export const run = Effect.fnUntraced(function* (orphaned: Effect.Effect<void>) {
     const { exitCode, message } = yield* Deferred.await(replacement.requested)
     yield* Effect.logError(`this worker has to be replaced: ${message}`)
     yield* Effect.timeoutOption(drain, replacementLimit)
+    leave(exitCode)
     return exitCode
   })
 

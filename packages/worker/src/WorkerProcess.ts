@@ -29,7 +29,9 @@ const work = Effect.gen(function* () {
     scratch: yield* ScratchDirectory,
     onBroken: (message) => replacement.request({ exitCode: ExitCode.broken, message })
   })
-  return yield* Worker.run(orphaned).pipe(Effect.provide([TaskExecutor.layer, ManagedTaskSource.layer]))
+  // Not by running out of things to do: handlers of users may have left timers and sockets behind.
+  const leave = (exitCode: number) => process.exit(exitCode)
+  return yield* Worker.run({ orphaned, leave }).pipe(Effect.provide([TaskExecutor.layer, ManagedTaskSource.layer]))
 })
 
 const program: Effect.Effect<number> = work.pipe(

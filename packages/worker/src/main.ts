@@ -17,7 +17,4 @@ for (const signal of ["SIGINT", "SIGTERM", "SIGHUP"] as const) process.on(signal
 
 // Only now, because loading it is what makes the heap grow.
 const { run } = await import("./WorkerProcess.ts")
-const exitCode = await run()
-
-// Not by running out of things to do: handlers of users may have left timers and sockets behind.
-process.exit(exitCode)
+process.exit(await run())

@@ -60,6 +60,7 @@ export const make = Effect.gen(function* () {
   const items: Array<WorkItem> = []
   const asking: Array<() => void> = []
   let beats = 0
+  let lastBeat = performance.now()
   let calls = 0
   let limit = Number.POSITIVE_INFINITY
 
@@ -105,7 +106,11 @@ export const make = Effect.gen(function* () {
       }),
     Ended: ({ ended }) => Effect.sync(() => record(ended)),
     Started: (told) => Effect.sync(() => started.push(...told.items)).pipe(Effect.asVoid),
-    Beat: () => Effect.sync(() => void beats++)
+    Beat: () =>
+      Effect.sync(() => {
+        beats++
+        lastBeat = performance.now()
+      })
   })
 
   yield* Layer.build(
@@ -217,6 +222,8 @@ export const make = Effect.gen(function* () {
     results,
     started,
     beats: () => beats,
+    /** Milliseconds since the last sign of life. */
+    silence: () => performance.now() - lastBeat,
     calls: () => calls,
     /** Items that no worker has taken. */
     pending: () => items.length,

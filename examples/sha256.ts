@@ -3,7 +3,7 @@
  *
  * Start Muster with `npx muster dev`, then run this from the repository:
  *
- *     npx -p node node examples/sha256.ts README.md LICENSE package.json
+ *     npx node examples/sha256.ts README.md LICENSE package.json
  */
 import { Muster } from "@muster/client/Muster"
 import { resolve } from "node:path"

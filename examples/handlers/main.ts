@@ -2,7 +2,7 @@
  * Calls the handlers of `tasks.ts` and prints what comes back: typed outputs, typed failures, and what broke.
  *
  *     npx muster dev --handlers examples/handlers/tasks.ts
- *     npx -p node node examples/handlers/main.ts
+ *     npx node examples/handlers/main.ts
  */
 import { NodeRuntime } from "@effect/platform-node"
 import { Console, Effect, Layer, Stream } from "effect"

@@ -202,13 +202,30 @@ export const layer: Layer.Layer<never, never, Sharding | EventStore | Coordinato
           })
           const found = yield* specs.read(leased.tasks)
           if (leased.tasks.length > 0) metrics.lease.observe((performance.now() - grantedAt) / 1_000)
-          return {
-            leases: leased.tasks.flatMap(({ attempt, index }, k) => {
-              const spec = found[k]
-              return spec === undefined ? [] : [{ index, attempt, spec }]
-            }),
-            ended: leased.ended
+          const leases = leased.tasks.flatMap(({ attempt, index }, k) => {
+            const spec = found[k]
+            return spec === undefined ? [] : [{ index, attempt, spec }]
+          })
+          const fitting = TaskSpecs.fitting(found)
+          if (fitting < leases.length) {
+            // What would not fit into one message goes back at once. Given twice, it is given back twice: no harm.
+            const returned = leases.slice(fitting).map(({ attempt, index }) => [index, attempt] as const)
+            yield* ask({
+              command: (now) => ({
+                _tag: "ReportTasks",
+                manager: managerId,
+                epoch,
+                started: [],
+                ended: [],
+                returned,
+                random: 0,
+                now
+              }),
+              actor: "coordinator",
+              answer: () => undefined
+            })
           }
+          return { leases: leases.slice(0, fitting), ended: leased.ended }
         }),
       Report: ({ payload }) =>
         Effect.gen(function* () {

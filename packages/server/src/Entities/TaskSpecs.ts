@@ -5,7 +5,9 @@
 import { Effect } from "effect"
 import { Unavailable } from "@muster/domain/Errors"
 import type { Recorded } from "@muster/domain/Recorded"
+import { maxFrameSize } from "@muster/domain/Rpc/Serialization"
 import type { SuiteEvent } from "@muster/domain/Suite/Events"
+import { isCommand } from "@muster/domain/Task/Spec"
 import type { TaskSpec } from "@muster/domain/Task/Spec"
 import { EventStore } from "../EventStore.ts"
 
@@ -93,3 +95,28 @@ export const make = (
       read
     }
   })
+
+/** Characters of specs in one lease at most: half of what a message may hold, since escapes make text longer. */
+const maxLeaseSize = maxFrameSize / 2
+
+/** What a spec takes without its texts. */
+const smallSpec = 256
+
+/** About the characters that a spec takes in a message. Exact only where it matters: in what users may make long. */
+const sizeOf = (spec: TaskSpec): number => {
+  let size = smallSpec
+  for (const [name, value] of Object.entries(spec.env ?? {})) size += name.length + value.length
+  if (!isCommand(spec)) return size + (spec.input === undefined ? 0 : JSON.stringify(spec.input).length)
+  for (const argument of spec.args ?? []) size += argument.length + 3
+  return size + spec.program.length + (spec.stdin?.length ?? 0)
+}
+
+/** How many of these specs, from the first on, fit into one message. At least one, if there is one. */
+export const fitting = (specs: ReadonlyArray<TaskSpec>, limit = maxLeaseSize): number => {
+  let size = 0
+  for (const [place, spec] of specs.entries()) {
+    size += sizeOf(spec)
+    if (size > limit && place > 0) return place
+  }
+  return specs.length
+}

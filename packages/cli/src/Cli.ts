@@ -42,7 +42,7 @@ import * as ExitCode from "./ExitCode.ts"
 import * as Failure from "./Failure.ts"
 import * as Params from "./Params.ts"
 import * as Screen from "./Screen.ts"
-import { version } from "./Version.ts"
+import { version } from "@muster/domain/Version"
 
 const suite = Command.make("suite").pipe(
   Command.withDescription("Suites: make them, fill them, follow them, end them"),

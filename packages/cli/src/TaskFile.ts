@@ -42,13 +42,52 @@ const malformed = (name: string, line: number, column: number, reason: string) =
 /** Node's own message without what it says about the place, which is said better here. */
 const reasonOf = (message: string) => message.replace(/ in JSON at position \d+.*$/s, "").replace(/, "[\s\S]*$/, "")
 
+const syntaxError = (text: string): string | undefined => {
+  try {
+    JSON.parse(text)
+    return undefined
+  } catch (error) {
+    return error instanceof Error ? error.message : String(error)
+  }
+}
+
+const positionOf = (message: string): number | undefined => {
+  const position = /at position (\d+)/.exec(message)?.[1]
+  return position === undefined ? undefined : Number(position)
+}
+
+/** Whether a text is wrong whatever might follow it. */
+const isBroken = (text: string): boolean => {
+  const message = syntaxError(text)
+  if (message === undefined || message.startsWith("Unexpected end")) return false
+  const position = positionOf(message)
+  return position === undefined || position < text.length
+}
+
+/**
+ * Where JSON goes wrong. Node does not say it of every error; then it is where the shortest beginning ends that nothing
+ * could follow.
+ */
+const offsetOf = (text: string, message: string): number => {
+  const position = positionOf(message)
+  if (position !== undefined) return position
+  if (message.startsWith("Unexpected end")) return text.trimEnd().length
+  let fine = 0
+  let broken = text.length
+  while (broken - fine > 1) {
+    const middle = (fine + broken) >>> 1
+    if (isBroken(text.slice(0, middle))) broken = middle
+    else fine = middle
+  }
+  return broken - 1
+}
+
 const parseJson = (name: string, text: string, firstLine = 1): Effect.Effect<unknown, Failure.CommandFailed> =>
   Effect.try({
     try: (): unknown => JSON.parse(text),
     catch: (cause) => {
       const message = cause instanceof Error ? cause.message : String(cause)
-      const offset = /at position (\d+)/.exec(message)?.[1]
-      const { column, line } = placeOf(text, offset === undefined ? text.trimEnd().length : Number(offset))
+      const { column, line } = placeOf(text, offsetOf(text, message))
       return malformed(name, line + firstLine - 1, column, reasonOf(message))
     }
   })

@@ -30,7 +30,8 @@ export interface Options {
 
 const defaultConnectTimeout = Duration.seconds(5)
 const defaultRepeatFor = Duration.seconds(60)
-const openTimeout = Duration.seconds(10)
+/** Longer than a loaded coordinator takes to accept, short enough for somebody who waits before a screen. */
+const openTimeout = Duration.seconds(5)
 const longestPause = Duration.seconds(2)
 
 /** 50 ms, doubling to 2 s, each up to a fifth longer or shorter so that many clients do not return at once. */

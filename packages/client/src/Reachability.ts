@@ -22,7 +22,10 @@ const reasons: Readonly<Record<string, string>> = {
 const tryPort = ({ host, port }: Address): Effect.Effect<string | undefined> =>
   Effect.callback<string | undefined>((resume) => {
     const socket = createConnection({ host, port })
-    socket.once("connect", () => resume(Effect.succeed(undefined)))
+    socket.once("connect", () => {
+      socket.destroy()
+      resume(Effect.succeed(undefined))
+    })
     socket.once("error", (error: NodeJS.ErrnoException) =>
       resume(Effect.succeed(reasons[error.code ?? ""] ?? error.message))
     )

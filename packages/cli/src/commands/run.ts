@@ -57,7 +57,9 @@ const handler = Effect.fn("run")(function* (values: Command.Command.Config.Infer
   const template = Replacement.compile(operands.command)
   const handlerName = Option.getOrUndefined(values.handler)
   yield* Operands.check(operands, { ...template, eachLine: values.eachLine, handler: handlerName !== undefined })
-  const tasks = Tasks.make({ operands, template, eachLine: values.eachLine, handler: handlerName })
+  const source = { operands, template, eachLine: values.eachLine, handler: handlerName }
+  yield* Tasks.check(source)
+  const tasks = Tasks.make(source)
   if (values.dryRun) {
     return yield* Stream.runForEach(tasks, (task) => Screen.print(TaskViews.command(task)))
   }

@@ -4,7 +4,7 @@ import * as FileSystem from "node:fs/promises"
 import * as Path from "node:path"
 import { randomBytes } from "node:crypto"
 import * as Failure from "../Failure.ts"
-import { version } from "../Version.ts"
+import { version } from "@muster/domain/Version"
 
 export interface DataDirectory {
   readonly root: string

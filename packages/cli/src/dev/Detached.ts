@@ -29,6 +29,9 @@ type Message = typeof Message.Type
 
 const decode = Schema.decodeUnknownSync(Message)
 
+/** Tells the process in the background that the channel to its parent is for this. */
+const variable = "MUSTER_DETACHED"
+
 /** Whoever waits in the foreground, seen from the background. */
 export interface Parent {
   readonly isThere: boolean
@@ -37,13 +40,16 @@ export interface Parent {
 }
 
 export const parent = (): Parent => {
+  const isThere = process.env[variable] !== undefined && process.send !== undefined
+  // Not for the processes that this one starts.
+  delete process.env[variable]
   const send = (message: Message) => {
-    if (!process.connected) return
+    if (!isThere || !process.connected) return
     // The parent may have been killed; then there is nobody to tell.
     process.send?.(message, undefined, undefined, () => process.connected && process.disconnect())
   }
   return {
-    isThere: process.send !== undefined,
+    isThere,
     ready: (info) => send({ _tag: "Ready", info }),
     failed: ({ advice, exitCode, line }) =>
       send({ _tag: "Failed", line: line ?? "it was stopped", advice: advice ?? null, exitCode })
@@ -60,7 +66,11 @@ export const start = ({ logs }: DataDirectory): Effect.Effect<Info, Failure.Comm
     const path = Path.join(logs, "dev.log")
     const log = openSync(path, "a", 0o600)
     const [program = "", ...args] = Programs.muster(withoutDetach())
-    const child = spawn(program, args, { detached: true, stdio: ["ignore", log, log, "ipc"] })
+    const child = spawn(program, args, {
+      detached: true,
+      env: { ...process.env, [variable]: "1" },
+      stdio: ["ignore", log, log, "ipc"]
+    })
     closeSync(log)
     child.once("error", (error) => resume(Effect.fail(Failure.failed(`cannot start ${program}: ${error.message}`))))
     child.once("exit", (code, signal) =>

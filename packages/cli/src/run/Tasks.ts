@@ -29,6 +29,12 @@ const toHandler = (handler: string, text: string, number: number) =>
       )
   })
 
+/** Inputs that are all there can be checked before a suite is made for them. */
+export const check = ({ eachLine, handler, operands }: Source): Effect.Effect<void, Failure.CommandFailed> =>
+  handler === undefined || eachLine
+    ? Effect.void
+    : Effect.forEach(operands.sources[0] ?? [], (text, place) => toHandler(handler, text, place + 1), { discard: true })
+
 /** A stream, since inputs may come from standard input, and products grow fast. */
 export const make = ({
   eachLine,

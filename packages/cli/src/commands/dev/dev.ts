@@ -7,6 +7,7 @@ import * as DataDirectory from "../../dev/DataDirectory.ts"
 import * as Describe from "../../dev/Describe.ts"
 import * as Detached from "../../dev/Detached.ts"
 import * as DevState from "../../dev/DevState.ts"
+import { Environment } from "../../Environment.ts"
 import * as ExitCode from "../../ExitCode.ts"
 import * as Failure from "../../Failure.ts"
 import * as Output from "../../Output.ts"
@@ -70,7 +71,7 @@ const runHere = Effect.fnUntraced(function* (values: Values, dataDir: string, pa
     port: values.port,
     workers: values.workers,
     handlers: Option.getOrUndefined(Option.map(values.handlers, (file) => resolve(file))),
-    databaseUrl: process.env["MUSTER_DATABASE_URL"] || undefined,
+    databaseUrl: (yield* Environment)["MUSTER_DATABASE_URL"] || undefined,
     say: (line) => Screen.note(`${paint("yellow", "muster dev:")} ${line}`)
   })
   // A signal during the start ends it: what has been started by then goes down with the scope.

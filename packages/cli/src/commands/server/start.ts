@@ -1,7 +1,9 @@
 import { ConfigProvider, Effect, Layer, Logger, Option } from "effect"
 import type { Config } from "effect"
 import { Command, Flag } from "effect/cli"
+import type * as Profile from "@muster/client/Profile"
 import * as ParentPipe from "../../dev/ParentPipe.ts"
+import { Environment } from "../../Environment.ts"
 import * as Failure from "../../Failure.ts"
 import * as Params from "../../Params.ts"
 import * as Screen from "../../Screen.ts"
@@ -31,7 +33,10 @@ const params = {
 type Values = Command.Command.Config.Infer<typeof params>
 
 /** The environment, with what flags say in its place. */
-const environment = ({ clusterPort, databaseUrl, host, port }: Values): Record<string, string> => {
+const environment = (
+  { clusterPort, databaseUrl, host, port }: Values,
+  inherited: Profile.Environment
+): Record<string, string> => {
   const flags = {
     MUSTER_DATABASE_URL: databaseUrl,
     MUSTER_HOST: host,
@@ -39,12 +44,12 @@ const environment = ({ clusterPort, databaseUrl, host, port }: Values): Record<s
     MUSTER_CLUSTER_PORT: Option.map(clusterPort, String)
   }
   const given = Object.entries(flags).flatMap(([name, value]) => (Option.isSome(value) ? [[name, value.value]] : []))
-  const inherited = Object.entries(process.env).filter(([, value]) => value !== undefined)
-  return Object.fromEntries([...inherited, ...given])
+  const defined = Object.entries(inherited).filter(([, value]) => value !== undefined)
+  return Object.fromEntries([...defined, ...given])
 }
 
 const handler = Effect.fn("server.start")(function* (values: Values) {
-  const provider = ConfigProvider.fromEnv({ env: environment(values) })
+  const provider = ConfigProvider.fromEnv({ env: environment(values, yield* Environment) })
   const Server = yield* Effect.promise(() => import("@muster/server/Server"))
   const ServerConfig = yield* Effect.promise(() => import("@muster/server/ServerConfig"))
   const config = yield* Effect.mapError(ServerConfig.config.parse(provider), (error: Config.ConfigError) =>

@@ -1,2 +1,0 @@
-/** The release of this command. A test compares it with package.json. */
-export const version = "0.1.0"

@@ -9,7 +9,7 @@ import * as Path from "node:path"
 import * as ByteSize from "@muster/domain/ByteSize"
 import * as Millis from "@muster/domain/Millis"
 import { Name, Tags } from "@muster/domain/Text"
-import { version } from "./Version.ts"
+import { version } from "@muster/domain/Version"
 
 /** Durations in milliseconds, sizes in bytes. */
 export interface Settings {

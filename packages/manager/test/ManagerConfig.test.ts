@@ -2,7 +2,7 @@ import { assert, describe, it } from "@effect/vitest"
 import { ConfigProvider, Effect, Redacted } from "effect"
 import { readFileSync } from "node:fs"
 import * as ManagerConfig from "@muster/manager/ManagerConfig"
-import { version } from "@muster/manager/Version"
+import { version } from "@muster/domain/Version"
 
 const needed = {
   MUSTER_URL: "http://one:7117, https://two/muster/",

@@ -47,7 +47,7 @@ import type { ServerConfig } from "./ServerConfig.ts"
 import * as Subscriptions from "./Subscriptions.ts"
 import * as SuitesLive from "./SuitesLive.ts"
 import { Timings } from "./Timings.ts"
-import { version } from "./Version.ts"
+import { version } from "@muster/domain/Version"
 
 /** Why a coordinator may not start. Each says in one line what is wrong. */
 export type StartFailure =

@@ -4,8 +4,8 @@
  * A handler that ends within its call costs no timer, no abort controller and, if it gives an effect that is already done,
  * no fiber either.
  */
-import { Cause, Effect, Exit, Option, Schema } from "effect"
-import type { Fiber } from "effect"
+import { Effect } from "effect"
+import type { Cause, Exit, Fiber, Schema } from "effect"
 import * as InputProblem from "@muster/domain/Api/InputProblem"
 import type * as Handler from "@muster/domain/Handler"
 import { taskId } from "@muster/domain/Suite/Id"
@@ -17,6 +17,7 @@ import * as ExitCode from "./ExitCode.ts"
 import * as Module from "./Handler/Module.ts"
 import { noopHandler } from "./Handler/Noop.ts"
 import { refuse } from "./Handler/Output.ts"
+import * as Runtime from "./Handler/Runtime.ts"
 import { Replacement } from "./Replacement.ts"
 import * as Timer from "./Timer.ts"
 import { WorkerConfig } from "./WorkerConfig.ts"
@@ -31,39 +32,44 @@ const maxMessage = 500
 export const make = Effect.fnUntraced(function* () {
   const { handlers: path } = yield* WorkerConfig
   const replacement = yield* Replacement
-  const builtIn: ReadonlyArray<Handler.Any> = [noopHandler]
-  const loaded = path === undefined ? nothing : yield* loadOr(path, builtIn)
+  const loaded = path === undefined ? nothing : yield* load(path)
   return new HandlerExecutor({
-    handlers: [...builtIn, ...loaded.handlers],
+    handlers: loaded.handlers,
+    runtime: loaded.runtime,
     problem: loaded.problem,
-    replacement,
-    fork: Effect.runForkWith(yield* Effect.context<never>())
+    replacement
   })
 })
 
+/** There in every worker. */
+const builtIn: ReadonlyArray<Handler.Any> = [noopHandler]
+
 interface Loaded {
+  /** Those of the module. */
   readonly handlers: ReadonlyArray<Handler.Any>
-  /** Why there are no others. */
+  /** What they are run with. */
+  readonly runtime: Runtime.Runtime
+  /** Why there are none. */
   readonly problem: string | undefined
 }
 
-const nothing: Loaded = { handlers: [], problem: undefined }
+const nothing: Loaded = { handlers: [], runtime: Runtime.own, problem: undefined }
 
-const loadOr = (path: string, reserved: ReadonlyArray<Handler.Any>): Effect.Effect<Loaded> =>
-  Module.load(path, reserved).pipe(
-    Effect.map((handlers) => ({ handlers, problem: undefined })),
+const load = (path: string): Effect.Effect<Loaded> =>
+  Effect.all([Module.load(path, builtIn), Runtime.ofModule(path)]).pipe(
+    Effect.map(([handlers, runtime]) => ({ handlers, runtime, problem: undefined })),
     Effect.tapError((error) => Effect.logError(error.message, error.cause)),
-    Effect.catch((error) => Effect.succeed({ handlers: [], problem: error.message }))
+    Effect.catch((error) => Effect.succeed({ ...nothing, problem: error.message }))
   )
 
 interface Parts extends Loaded {
   readonly replacement: Replacement["Service"]
-  readonly fork: <A, E>(effect: Effect.Effect<A, E>) => Fiber.Fiber<A, E>
 }
 
 /** A handler with its schemas compiled. */
 interface Prepared {
   readonly handler: Handler.Any
+  readonly runtime: Runtime.Runtime
   readonly decodeInput: Coder<unknown>
   readonly encodeOutput: Coder<Schema.Json>
   readonly encodeFailure: Coder<Schema.Json>
@@ -72,19 +78,20 @@ interface Prepared {
 type Coder<A> = (value: unknown) => Exit.Exit<A, Schema.SchemaError>
 
 /** What is declared as any JSON has been checked as such on its way here. */
-const jsonDecoder = (schema: Schema.Codec<unknown, unknown>): Coder<unknown> =>
+const jsonDecoder = ({ Exit, Schema }: Runtime.Runtime, schema: Schema.Codec<unknown, unknown>): Coder<unknown> =>
   schema === Schema.Json
     ? Exit.succeed
     : Schema.decodeUnknownExit(Schema.toCodecJson(schema), InputProblem.parseOptions)
 
-const jsonEncoder = (schema: Schema.Codec<unknown, unknown>): Coder<Schema.Json> =>
+const jsonEncoder = ({ Schema }: Runtime.Runtime, schema: Schema.Codec<unknown, unknown>): Coder<Schema.Json> =>
   Schema.encodeUnknownExit(Schema.toCodecJson(schema), InputProblem.parseOptions)
 
-const prepare = (handler: Handler.Any): Prepared => ({
+const prepare = (runtime: Runtime.Runtime, handler: Handler.Any): Prepared => ({
   handler,
-  decodeInput: jsonDecoder(handler.input),
-  encodeOutput: jsonEncoder(handler.output),
-  encodeFailure: jsonEncoder(handler.failure)
+  runtime,
+  decodeInput: jsonDecoder(runtime, handler.input),
+  encodeOutput: jsonEncoder(runtime, handler.output),
+  encodeFailure: jsonEncoder(runtime, handler.failure)
 })
 
 /** A handler that did not end within its call. */
@@ -104,8 +111,12 @@ export class HandlerExecutor {
 
   constructor(parts: Parts) {
     this.parts = parts
-    this.handlers = parts.handlers.map(({ concurrency, name }) => ({ name, concurrency }))
-    this.prepared = new Map(parts.handlers.map((handler) => [handler.name, prepare(handler)]))
+    const prepared = [
+      ...builtIn.map((handler) => prepare(Runtime.own, handler)),
+      ...parts.handlers.map((handler) => prepare(parts.runtime, handler))
+    ]
+    this.handlers = prepared.map(({ handler: { concurrency, name } }) => ({ name, concurrency }))
+    this.prepared = new Map(prepared.map((one) => [one.handler.name, one]))
   }
 
   /** How many of this handler may run at once. One that is not known takes no time. */
@@ -117,15 +128,16 @@ export class HandlerExecutor {
     const prepared = this.prepared.get(spec.handler)
     if (prepared === undefined) return settle(notStarted(attempt, this.unknown(spec.handler)))
     // JSON has no word for "nothing": what is absent is null, which is also how a codec of JSON writes undefined.
+    const { Exit } = prepared.runtime
     const input = prepared.decodeInput(spec.input ?? null)
-    if (Exit.isFailure(input)) return settle(notStarted(attempt, badInput(input.cause)))
+    if (Exit.isFailure(input)) return settle(notStarted(attempt, explain(prepared.runtime, input.cause)))
     const context = new RunContext(attempt)
     const since = performance.now()
     const finish = (exit: Exit.Exit<unknown, unknown>) =>
       settle({ ...times(attempt, since), ...conclusion(prepared, exit, attempt.settings.output.tail) })
-    const effect = call(prepared.handler, input.value, context)
+    const effect = call(prepared, input.value, context)
     if (Exit.isExit(effect)) return finish(effect)
-    const fiber = this.parts.fork(effect)
+    const fiber = prepared.runtime.Effect.runFork(effect)
     const exit = fiber.pollUnsafe()
     if (exit !== undefined) return finish(exit)
     this.follow({
@@ -196,11 +208,11 @@ export class HandlerExecutor {
   }
 }
 
-const call = (handler: Handler.Any, input: unknown, context: RunContext): Effect.Effect<unknown, unknown> => {
+const call = ({ handler, runtime }: Prepared, input: unknown, context: RunContext): Effect.Effect<unknown, unknown> => {
   try {
     return handler.run(input, context)
   } catch (error) {
-    return Exit.die(error)
+    return runtime.Exit.die(error)
   }
 }
 
@@ -245,14 +257,19 @@ const times = ({ item: { attempt, index }, startedAt }: Attempt, since: number) 
 
 /** What a handler's end means. */
 const conclusion = (
-  { encodeFailure, encodeOutput, handler }: Prepared,
+  { encodeFailure, encodeOutput, handler, runtime }: Prepared,
   exit: Exit.Exit<unknown, unknown>,
   tail: number
 ): Pick<AttemptResult, "outcome" | "output" | "message" | "stderr"> => {
-  if (Exit.isSuccess(exit)) return answer(encodeOutput(exit.value), "succeeded", `output of handler "${handler.name}"`)
+  const { Cause, Exit, Option } = runtime
+  const explainFor = (cause: Cause.Cause<Schema.SchemaError>) => explain(runtime, cause)
+  if (Exit.isSuccess(exit)) {
+    return answer(encodeOutput(exit.value), explainFor, "succeeded", `output of handler "${handler.name}"`)
+  }
   const failure = Cause.findErrorOption(exit.cause)
   if (Option.isSome(failure)) {
-    return answer(encodeFailure(failure.value), "failed", `failure of handler "${handler.name}"`, failure.value)
+    const { value } = failure
+    return answer(encodeFailure(value), explainFor, "failed", `failure of handler "${handler.name}"`, value)
   }
   const defect = Cause.squash(exit.cause)
   const stack = defect instanceof Error ? (defect.stack ?? "") : ""
@@ -262,14 +279,15 @@ const conclusion = (
 
 const answer = (
   encoded: Exit.Exit<Schema.Json, Schema.SchemaError>,
+  explainFor: (cause: Cause.Cause<Schema.SchemaError>) => string,
   outcome: "succeeded" | "failed",
   what: string,
   failure?: unknown
 ): Pick<AttemptResult, "outcome" | "output" | "message"> => {
-  if (Exit.isFailure(encoded)) {
+  if (encoded._tag === "Failure") {
     // An error outside of the schema says more than that it is outside.
     const inner = failure === undefined ? "" : `: ${lineOf(failure)}`
-    return { outcome: "failed", message: `${what} does not fit its schema: ${explain(encoded.cause)}${inner}` }
+    return { outcome: "failed", message: `${what} does not fit its schema: ${explainFor(encoded.cause)}${inner}` }
   }
   const { value: output } = encoded
   // A handler that returns nothing has no output.
@@ -279,10 +297,8 @@ const answer = (
   return outcome === "succeeded" ? { outcome, output } : { outcome, output, message: lineOf(failure) }
 }
 
-const badInput = (cause: Cause.Cause<Schema.SchemaError>): string => explain(cause)
-
 /** A schema's refusal in one line that names the field. */
-const explain = (cause: Cause.Cause<Schema.SchemaError>): string => {
+const explain = ({ Cause, Option }: Runtime.Runtime, cause: Cause.Cause<Schema.SchemaError>): string => {
   const error = Cause.findErrorOption(cause)
   return Option.isNone(error) ? lineOf(Cause.squash(cause)) : InputProblem.fromSchemaError(error.value, "input").message
 }

@@ -3,6 +3,7 @@ import { readFileSync } from "node:fs"
 import { join } from "node:path"
 import { fileURLToPath } from "node:url"
 import { assert, describe, it } from "@effect/vitest"
+import { build } from "esbuild"
 import { Effect } from "effect"
 import * as LogFile from "@muster/domain/LogFile"
 import type { TaskSpec } from "@muster/domain/Task"
@@ -11,6 +12,8 @@ import * as TestManager from "./support/TestManager.ts"
 import { until } from "./support/Until.ts"
 
 const { suiteId } = TestManager
+
+const main = fileURLToPath(new URL("../src/main.ts", import.meta.url))
 
 const handlers = { MUSTER_HANDLERS: fileURLToPath(new URL("support/handlers.ts", import.meta.url)) }
 
@@ -232,6 +235,47 @@ describe("a worker process", () => {
     })
   )
 
+  it.live("runs handlers also where it is a bundle and their module has another copy of Effect", () =>
+    Effect.gen(function* () {
+      const manager = yield* TestManager.make
+      const bundle = join(manager.directory, "worker.mjs")
+      yield* Effect.promise(() =>
+        build({
+          entryPoints: [main],
+          outfile: bundle,
+          bundle: true,
+          platform: "node",
+          format: "esm",
+          // As the build of the published commands does it: some dependencies still call require().
+          banner: { js: 'import { createRequire as r } from "node:module"; const require = r(import.meta.url);' },
+          logLevel: "error"
+        })
+      )
+      yield* manager.start({ env: handlers, main: bundle })
+      yield* manager.useSuite()
+      yield* manager.add([
+        { handler: "double", input: { n: 21 } },
+        { handler: "double", input: { n: 101 } },
+        { handler: "double", input: { n: 5_000 } },
+        { handler: "pause", input: { millis: 1 } },
+        { handler: "next-day", input: "2026-02-28T00:00:00.000Z" },
+        { handler: "endless", timeout: 50 },
+        { handler: "noop", input: [1] }
+      ])
+      yield* manager.resultsReached(7)
+      const ends = Array.from({ length: 7 }, (_, index) => manager.results.get(`${index}.1`))
+      assert.deepStrictEqual(
+        ends.map((end) => end?.outcome),
+        ["succeeded", "failed", "not_started", "succeeded", "succeeded", "timed_out", "succeeded"]
+      )
+      assert.deepStrictEqual(
+        [0, 1, 4, 6].map((index) => ends[index]?.output),
+        [42, { _tag: "TooBig", limit: 100 }, "2026-03-01T00:00:00.000Z", [1]]
+      )
+      assert.match(ends[2]?.message ?? "", /^input\.n is 5000; allowed: .*1000/)
+    })
+  )
+
   it.live("dies when a handler ends its process, and falls silent when one blocks it", () =>
     Effect.gen(function* () {
       const { manager, worker } = yield* begin(handlers)
@@ -300,8 +344,6 @@ describe("a worker process", () => {
     })
   )
 })
-
-const main = fileURLToPath(new URL("../src/main.ts", import.meta.url))
 
 /** Starts a worker with the pipes that it expects, prints its process id, and lives on. */
 const holder = `

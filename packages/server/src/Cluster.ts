@@ -5,20 +5,26 @@
  * its locks.
  */
 import { createServer } from "node:net"
-import { NodeClusterSocket } from "@effect/platform-node"
+import { NodeClusterSocket, NodeSocket } from "@effect/platform-node"
 import { Effect, Layer, Option } from "effect"
 import * as MessageStorage from "effect/cluster/MessageStorage"
 import * as RunnerAddress from "effect/cluster/RunnerAddress"
-import { Sharding } from "effect/cluster/Sharding"
+import * as RunnerHealth from "effect/cluster/RunnerHealth"
+import * as Runners from "effect/cluster/Runners"
+import type { Sharding } from "effect/cluster/Sharding"
 import * as ShardingConfig from "effect/cluster/ShardingConfig"
+import * as SocketRunner from "effect/cluster/SocketRunner"
 import * as SqlRunnerStorage from "effect/cluster/SqlRunnerStorage"
+import { RpcClient, RpcSerialization } from "effect/rpc"
+import { Socket } from "effect/socket/Socket"
 import type { SocketServerError } from "effect/socket/SocketServer"
 import type { SqlClient } from "effect/sql/SqlClient"
 import { maxFrameSize } from "@muster/domain/Rpc/Serialization"
 
 /**
- * How fast the shards of a dead coordinator are taken over: it must miss its locks for `shardLockExpiration`, which is
- * cut short when its connection to Postgres breaks. The defaults of the cluster take over half a minute.
+ * How fast the shards of a dead coordinator are taken over. Its locks are free as soon as its connection to Postgres breaks,
+ * but nobody takes them before its last sign of life is older than `shardLockExpiration`: with these, work goes on 3.5 to
+ * 4.5 s after a kill. The defaults of the cluster take over half a minute.
  */
 const timings = {
   shardLockRefreshInterval: "1 second",
@@ -43,6 +49,32 @@ const freePort = (host: string) =>
     })
   })
 
+/**
+ * What one coordinator asks another is asked again elsewhere when the connection breaks. One that is frozen, or whose
+ * machine is gone, does not close its connections, so silence breaks them too.
+ */
+const liveness = { pingInterval: "1 second", pingTimeout: "3 seconds" } as const
+
+/** Milliseconds. */
+const openTimeout = 1_000
+
+const clientProtocol: Layer.Layer<Runners.RpcClientProtocol, never, RpcSerialization.RpcSerialization> = Layer.effect(
+  Runners.RpcClientProtocol,
+  Effect.gen(function* () {
+    const serialization = yield* RpcSerialization.RpcSerialization
+    return {
+      codecFor: serialization.codecFor,
+      make: Effect.fnUntraced(function* ({ host, port }: RunnerAddress.RunnerAddress) {
+        const socket = yield* NodeSocket.makeNet({ host, port, openTimeout })
+        return yield* RpcClient.makeProtocolSocket(liveness).pipe(
+          Effect.provideService(Socket, socket),
+          Effect.provideService(RpcSerialization.RpcSerialization, serialization)
+        )
+      }, Effect.orDie)
+    }
+  })
+)
+
 export const layer = (options: {
   readonly host: string
   readonly port: number
@@ -50,25 +82,19 @@ export const layer = (options: {
   Layer.unwrap(
     Effect.gen(function* () {
       const port = options.port === 0 ? yield* freePort(options.host) : options.port
-      const shardingConfig = {
+      const shardingConfig = ShardingConfig.layer({
         ...timings,
         maxResidentEntities,
         runnerAddress: Option.some(RunnerAddress.make(options.host, port)),
         simulateRemoteSerialization: false
-      }
-      return NodeClusterSocket.layer<false, "byo">({
-        storage: "byo",
-        // As on the other sockets, and for the same reason.
-        serialization: "ndjson",
-        serializationMaxBufferSize: maxFrameSize,
-        shardingConfig
-      }).pipe(
-        // What could be read from the environment is given here, so it cannot be wrong.
-        Layer.catchTag("ConfigError", (error) => Layer.effect(Sharding, Effect.die(error))),
-        Layer.provide([
-          MessageStorage.layerNoop,
-          Layer.orDie(SqlRunnerStorage.layer).pipe(Layer.provide(ShardingConfig.layer(shardingConfig)))
-        ])
+      })
+      const health = RunnerHealth.layerPing.pipe(Layer.provide(Runners.layerRpc))
+      return SocketRunner.layer.pipe(
+        Layer.provide([NodeClusterSocket.layerSocketServer, health]),
+        Layer.provide(clientProtocol),
+        Layer.provide([MessageStorage.layerNoop, Layer.orDie(SqlRunnerStorage.layer)]),
+        // Lines of JSON, as on the other sockets and for the same reason.
+        Layer.provide([shardingConfig, RpcSerialization.layerNdjsonWith({ maxBufferSize: maxFrameSize })])
       )
     })
   )

@@ -119,12 +119,20 @@ const store = (
     Layer.provideMerge(Database.layer(config.database))
   )
 
+/**
+ * How long requests that are being answered may take when the coordinator stops. Sockets of clients and managers, which
+ * would stay open for as long as these like, are closed then.
+ */
+const gracefulShutdownTimeout = "1 second"
+
 export const layer = (config: ServerConfig): Layer.Layer<never, StartFailure> =>
   HttpRouter.serve(Layer.mergeAll(HttpRoutes, ManagerSocket, ClientSocket), {
     disableLogger: true,
     disableListenLog: true
   }).pipe(
-    Layer.provide(NodeHttpServer.layer(createServer, { host: config.host, port: config.port })),
+    Layer.provide(
+      NodeHttpServer.layer(createServer, { host: config.host, port: config.port, gracefulShutdownTimeout })
+    ),
     Layer.provide([Readiness.layer, Queries]),
     Layer.provide(ReadinessPartsLive.layer),
     Layer.provide([SuitesLive.layer, ManagersLive.layer]),

@@ -177,6 +177,32 @@ describe("a cluster of two coordinators", () => {
   )
 
   it.live(
+    "goes on at once when one is asked to stop, which does not take long",
+    () =>
+      Effect.gen(function* () {
+        const { one, two } = yield* pair
+        yield* inAll((suiteId) => one.client.CreateSuite({ suiteId, commandId: commandId(), spec: {} }))
+        const waiting = yield* Effect.forkChild(
+          inAll((suiteId) =>
+            two.manager.LeaseTasks({ ...session, suiteId, commandId: commandId(), max: 1, wait: 20_000 })
+          )
+        )
+        yield* one.signal("SIGTERM")
+        const [stopped, times] = yield* Effect.all(
+          [timed(one.exited), inAll((suiteId) => timed(submit(two, suiteId, ["a"])))],
+          { concurrency: 2 }
+        )
+        const longest = Math.max(...times.map(([millis]) => millis))
+        yield* Effect.logInfo(`stopped within ${stopped[0]} ms; a submit took ${longest} ms at most`)
+        assert.isBelow(stopped[0], 5_000)
+        assert.isBelow(longest, 5_000)
+        for (const reply of yield* Fiber.join(waiting)) assert.deepStrictEqual(leased(reply), [[0, 1, "a"]])
+        assert.notMatch(one.output(), /ERROR|FATAL|    at /)
+      }).pipe(Effect.scoped, provided),
+    60_000
+  )
+
+  it.live(
     "takes no harm from one that freezes, is replaced, and wakes",
     () =>
       Effect.gen(function* () {

@@ -19,8 +19,8 @@ const { command, ended, fresh, leased, managerId } = Actors
 const disconnectGrace = 600
 const timings = {
   heartbeatInterval: 200,
-  silentAfter: 1_500,
-  lostAfter: 3_000,
+  silentAfter: 1_200,
+  lostAfter: 2_200,
   disconnectGrace,
   takeoverGrace: 3_000,
   linger: 100
@@ -309,7 +309,7 @@ layer(Actors.layer(timings), { excludeTestServices: true, timeout: "30 seconds" 
       yield* TableWrites.settled
       const before = yield* TableWrites.fingerprint
       const events = yield* sql<{ n: number }>`select count(*)::int as n from events`
-      const quiet = yield* TableWrites.during(3_000)
+      const quiet = yield* TableWrites.during(2_000)
       assert.deepStrictEqual(yield* TableWrites.fingerprint, before)
       assert.deepStrictEqual(yield* sql`select count(*)::int as n from events`, events)
       assert.isUndefined(lease.pollUnsafe())

@@ -34,6 +34,13 @@ const timings = {
   sendRetryInterval: "50 millis"
 } as const
 
+/**
+ * Parts that the actors are divided into; each coordinator has some, and no more coordinators than parts are of use. Each
+ * is a lock in Postgres that is looked at every second and released by itself when a coordinator stops. All coordinators
+ * must agree.
+ */
+const shardsPerGroup = 100
+
 /** Actors in memory at most; what is more waits. */
 const maxResidentEntities = 50_000
 
@@ -84,6 +91,7 @@ export const layer = (options: {
       const port = options.port === 0 ? yield* freePort(options.host) : options.port
       const shardingConfig = ShardingConfig.layer({
         ...timings,
+        shardsPerGroup,
         maxResidentEntities,
         runnerAddress: Option.some(RunnerAddress.make(options.host, port)),
         simulateRemoteSerialization: false

@@ -92,7 +92,7 @@ const owners = Effect.gen(function* () {
 /** Two coordinators that share the work. */
 const pair = Effect.gen(function* () {
   const [one, two] = yield* Effect.all([Coordinators.start(), Coordinators.start()], { concurrency: 2 })
-  yield* eventually(owners, (all) => all.length === 2 && all.every(({ shards }) => shards > 50))
+  yield* eventually(owners, (all) => all.length === 2 && all.every(({ shards }) => shards > 20))
   return { one, two }
 })
 
@@ -243,7 +243,7 @@ describe("a cluster of two coordinators", () => {
           assert.deepStrictEqual(reported, { accepted: 1, repeated: 0, late: 0 })
         }
         // Both are of use again.
-        yield* eventually(owners, (all) => all.length === 2 && all.every(({ shards }) => shards > 50))
+        yield* eventually(owners, (all) => all.length === 2 && all.every(({ shards }) => shards > 20))
         yield* inAll((suiteId, k) => submit(k % 2 === 0 ? one : two, suiteId, ["e"]))
         for (const suiteId of suites) {
           const { ends, names } = yield* summary(suiteId)

@@ -33,7 +33,7 @@ import * as EntityCall from "./EntityCall.ts"
 const insistAfter = 5_000
 
 /** A manager that has not been heard of for this long is looked after: its actor may have gone with a coordinator. */
-const wakeAfter = 90_000
+const wakeAfter = 45_000
 
 const snapshots = JsonSnapshot.make(Snapshot, { every: 500, schemaVersion: 1 })
 

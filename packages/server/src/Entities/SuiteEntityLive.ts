@@ -208,7 +208,8 @@ export const layer: Layer.Layer<never, never, Sharding | EventStore | Coordinato
           })
           const fitting = TaskSpecs.fitting(found)
           if (fitting < leases.length) {
-            // What would not fit into one message goes back at once. Given twice, it is given back twice: no harm.
+            // What would not fit into one message goes back at once, under an id of its own: when the lease is answered
+            // again, the same tasks may have been leased again since.
             const returned = leases.slice(fitting).map(({ attempt, index }) => [index, attempt] as const)
             yield* ask({
               command: (now) => ({
@@ -221,7 +222,8 @@ export const layer: Layer.Layer<never, never, Sharding | EventStore | Coordinato
                 random: 0,
                 now
               }),
-              actor: "coordinator",
+              actor: payload.actor,
+              commandId: `${payload.commandId}:surplus`,
               answer: () => undefined
             })
           }

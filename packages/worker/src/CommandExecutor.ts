@@ -164,7 +164,8 @@ export class CommandExecutor {
   }
 
   /** Commands can no longer be run, and how the one that runs ends will not be told. */
-  lose(message: string): void {
+  lose(reason: string): void {
+    const [message = reason] = reason.split("\n", 1)
     this.brokenBecause ??= message
     this.parts.replacement.request({ exitCode: ExitCode.broken, message })
     const { running } = this

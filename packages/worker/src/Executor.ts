@@ -7,6 +7,7 @@
 import { Context } from "effect"
 import type { Effect } from "effect"
 import type { WorkItem } from "@muster/domain/Rpc/WorkerRpcs"
+import * as Text from "@muster/domain/Text"
 import type { AttemptResult, Outcome, Resolved, TaskSpec } from "@muster/domain/Task"
 
 /** One try of one task in this worker. */
@@ -50,5 +51,5 @@ export const unstarted = ({ attempt, index }: WorkItem, outcome: Outcome): Attem
 /** The result of an attempt that cannot be run as it is, and why, in one line. */
 export const notStarted = (attempt: Attempt, message: string): AttemptResult => ({
   ...unstarted(attempt.item, "not_started"),
-  message
+  message: Text.toCarriable(message)
 })

@@ -218,18 +218,22 @@ describe("a module of handlers", () => {
           "export const nothing = 1",
           `export const a = ${handler("same")}; export const b = ${handler("same")}`,
           `export const a = ${handler("noop")}`,
+          `export const a = { ...${handler("a")}, concurrency: 0.5 }`,
+          `export const a = ${handler("")}`,
           "throw new Error('not today\\nreally')",
           "export const ="
         ],
         load
       )
-      assert.deepStrictEqual(reasons.slice(0, 4), [
+      assert.deepStrictEqual(reasons.slice(0, 6), [
         "it exports no handler",
         'there is more than one handler with the name "same"',
         'there is more than one handler with the name "noop"',
+        'of handler "a" concurrency is 0.5; allowed: an integer',
+        'of handler "" name is ""; allowed: a value with a length of at least 1',
         "not today"
       ])
-      assert.match(reasons[4] ?? "", /^.+$/)
+      assert.match(reasons[6] ?? "", /^.+$/)
     })
   )
 })

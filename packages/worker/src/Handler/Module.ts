@@ -3,8 +3,10 @@
  */
 import { resolve } from "node:path"
 import { pathToFileURL } from "node:url"
-import { Data, Effect, Predicate } from "effect"
+import { Cause, Data, Effect, Exit, Option, Predicate, Schema } from "effect"
+import * as InputProblem from "@muster/domain/Api/InputProblem"
 import * as Handler from "@muster/domain/Handler"
+import { Name } from "@muster/domain/Text"
 
 /** The module could not be loaded, or does not contain what it should. */
 export class HandlerModuleError extends Data.TaggedError("HandlerModuleError")<{
@@ -20,6 +22,9 @@ export class HandlerModuleError extends Data.TaggedError("HandlerModuleError")<{
 /** A module that takes longer waits for something that does not come. */
 const loadLimit = "30 seconds"
 
+/** More than this at once in one worker would be many small tasks in one: then give them in one task. */
+const maxConcurrency = 10_000
+
 /** Handlers may be exports of their own, or together in an exported array or object. */
 const handlersIn = (exported: Readonly<Record<string, unknown>>): Array<Handler.Any> => {
   const found = new Set<Handler.Any>()
@@ -30,6 +35,21 @@ const handlersIn = (exported: Readonly<Record<string, unknown>>): Array<Handler.
     }
   }
   return [...found]
+}
+
+const Definition = Schema.Struct({
+  name: Name,
+  concurrency: Schema.Int.check(Schema.isBetween({ minimum: 1, maximum: maxConcurrency }))
+})
+
+const decodeDefinition = Schema.decodeUnknownExit(Definition, { reportInput: true })
+
+/** What is wrong with a handler that did not come from `Handler.make`, or was given what types cannot refuse. */
+const flawOf = (handler: Handler.Any): string | undefined => {
+  const decoded = decodeDefinition(handler)
+  if (Exit.isSuccess(decoded)) return undefined
+  const error = Cause.findErrorOption(decoded.cause)
+  return Option.isNone(error) ? "it is no handler" : InputProblem.fromSchemaError(error.value).message
 }
 
 const firstTwice = (handlers: ReadonlyArray<Handler.Any>): string | undefined => {
@@ -50,6 +70,10 @@ export const load = Effect.fn("HandlerModule.load")(function* (path: string, res
   }).pipe(Effect.timeoutOrElse({ duration: loadLimit, orElse: () => Effect.fail(fail("it does not finish loading")) }))
   const handlers = handlersIn(exported)
   if (handlers.length === 0) return yield* fail("it exports no handler")
+  for (const handler of handlers) {
+    const flaw = flawOf(handler)
+    if (flaw !== undefined) return yield* fail(`of handler "${handler.name}" ${flaw}`)
+  }
   const twice = firstTwice([...reserved, ...handlers])
   if (twice !== undefined) return yield* fail(`there is more than one handler with the name "${twice}"`)
   return handlers

@@ -1,5 +1,6 @@
 import { createHash } from "node:crypto"
 import { chmodSync, mkdirSync, readdirSync, readFileSync, writeFileSync } from "node:fs"
+import { constants as systemConstants } from "node:os"
 import { join } from "node:path"
 import { assert, describe, it } from "@effect/vitest"
 import { Effect } from "effect"
@@ -126,6 +127,26 @@ describe.each([
         names.filter((name) => !allowed.has(name)),
         []
       )
+    })
+  )
+
+  it.live("gives a command its three streams and nothing else of the worker", () =>
+    Effect.gen(function* () {
+      const { run } = yield* runner
+      const descriptors = (yield* run({ program: "ls", args: ["/proc/self/fd"] })).stdout?.trim().split("\n") ?? []
+      // 3 is the directory that it reads; high ones are open in whatever runs the tests.
+      assert.deepStrictEqual(
+        descriptors.filter((descriptor) => Number(descriptor) < 20),
+        ["0", "1", "2", "3"]
+      )
+      assert.strictEqual((yield* run({ program: "readlink", args: ["/proc/self/fd/0"] })).stdout, "/dev/null\n")
+      const { stdout = "" } = yield* run({ program: "cat", args: ["/proc/self/status"] })
+      const ignored = BigInt(`0x${/^SigIgn:\t(\w+)$/m.exec(stdout)?.[1]}`)
+      const { SIGHUP, SIGINT, SIGPIPE, SIGQUIT, SIGTERM } = systemConstants.signals
+      for (const signal of [SIGHUP, SIGINT, SIGPIPE, SIGQUIT, SIGTERM]) {
+        assert.strictEqual((ignored >> BigInt(signal - 1)) & 1n, 0n, `signal ${signal}`)
+      }
+      assert.match(stdout, /^SigBlk:\t0+$/m)
     })
   )
 

@@ -1,8 +1,9 @@
 /**
  * The vitest configuration, passed explicitly: `vitest run --config vitest.workspace.ts`.
- * One project per package, and one for the end-to-end tests, which start real processes and therefore run one after another.
+ * One project per package, and one for the end-to-end tests, which start whole systems of real processes.
  */
 import { existsSync } from "node:fs"
+import { availableParallelism } from "node:os"
 import { fileURLToPath } from "node:url"
 import { defineConfig } from "vitest/config"
 
@@ -27,7 +28,8 @@ const packageProject = (name: string) => {
 
 export default defineConfig({
   test: {
-    passWithNoTests: true,
+    // Many tests wait for processes more than they compute, so there is one for each processor, not one less.
+    maxWorkers: availableParallelism(),
     projects: [
       ...["domain", "server", "manager", "worker", "client", "cli"].map(packageProject),
       {
@@ -36,8 +38,7 @@ export default defineConfig({
           root: path("."),
           include: ["test/e2e/**/*.test.ts"],
           testTimeout: E2E_TIMEOUT_MILLIS,
-          hookTimeout: E2E_TIMEOUT_MILLIS,
-          fileParallelism: false
+          hookTimeout: E2E_TIMEOUT_MILLIS
         }
       }
     ]

@@ -63,6 +63,12 @@ export const bar = (fraction: number, width: number): string => {
   return text.padEnd(width)
 }
 
+/** A guess with decimals would promise too much. */
+const wholeSeconds = (seconds: number): string => {
+  const whole = Math.max(1, Math.ceil(seconds))
+  return whole < 60 ? `${whole}s` : Show.duration(whole * 1_000)
+}
+
 /** The line, never wider than `width`. */
 export const render = ({ isGrowing, note, rate, tasks }: State, width: number, paint: Style.Paint): string => {
   const done = settled(tasks)
@@ -70,7 +76,8 @@ export const render = ({ isGrowing, note, rate, tasks }: State, width: number, p
   if (!isGrowing && tasks.total > 0) facts.push(`${Math.floor((done / tasks.total) * 100)}%`)
   facts.push(`${Show.rate(rate)}/s`)
   const rest = tasks.total - done
-  if (!isGrowing && rest > 0 && rate > 0) facts.push(`ETA ${Show.duration(Math.max(1_000, (rest / rate) * 1_000))}`)
+  // With a note it is no longer the usual course of things, so the usual speed foretells nothing.
+  if (!isGrowing && rest > 0 && rate > 0 && note === undefined) facts.push(`ETA ${wholeSeconds(rest / rate)}`)
   const alarms = [
     tasks.failed > 0 ? paint("red", `${Show.count(tasks.failed)} failed`) : "",
     tasks.cancelled > 0 ? paint("yellow", `${Show.count(tasks.cancelled)} cancelled`) : "",
@@ -103,7 +110,7 @@ export interface Progress {
   readonly update: (suite: Pick<SuiteView, "tasks">) => Effect.Effect<void>
   /** More tasks may come. */
   readonly grow: (isGrowing: boolean) => Effect.Effect<void>
-  /** Words at the end of the line. */
+  /** Words at the end of the line, where there is one that is drawn. */
   readonly say: (note: string) => Effect.Effect<void>
   /** Writes a line above the progress. */
   readonly above: (line: string) => Effect.Effect<void>
@@ -170,7 +177,7 @@ const asLines = (err: Screen.Stream): Effect.Effect<Progress, never, Scope.Scope
     return {
       update: (suite) => Effect.sync(() => void (tasks = suite.tasks)),
       grow: () => Effect.void,
-      say: (text) => err.write(`${text}\n`),
+      say: () => Effect.void,
       above: (line) => err.write(`${line}\n`)
     }
   })

@@ -2,10 +2,13 @@
  * What a command works with: its settings, and a connection when it needs one. The client is loaded only then, so that
  * `--help` does not pay for it.
  */
-import { Effect } from "effect"
+import { Effect, Predicate } from "effect"
 import type { Duration } from "effect"
 import type { MusterClient } from "@muster/client/MusterClient"
+import * as Profile from "@muster/client/Profile"
 import { Environment } from "./Environment.ts"
+import * as ExitCode from "./ExitCode.ts"
+import * as Failure from "./Failure.ts"
 import * as Params from "./Params.ts"
 import * as Screen from "./Screen.ts"
 import * as Settings from "./Settings.ts"
@@ -52,6 +55,22 @@ export const connect = Effect.fn("Session.connect")(function* (patience: Duratio
   })
 })
 
+/** Who has no token is told where one could come from, in place of what a coordinator says to any caller. */
+const withoutToken = Effect.map(settings, ({ dataDir, token }) =>
+  token.value === undefined
+    ? new Failure.CommandFailed({
+        message: `no token is given: MUSTER_TOKEN is not set and ${Profile.path(dataDir.value)} has none`,
+        advice: "`muster dev` writes one there; --token takes one that `muster token create` has made elsewhere",
+        exitCode: ExitCode.notAuthorised
+      })
+    : undefined
+)
+
 /** Runs a request on a connection of its own. */
 export const use = <A, E, R>(request: (client: Client) => Effect.Effect<A, E, R>, patience?: Duration.Input) =>
-  Effect.scoped(Effect.flatMap(connect(patience), request))
+  Effect.scoped(Effect.flatMap(connect(patience), request)).pipe(
+    Effect.catchIf(
+      (error) => Predicate.isTagged(error, "Unauthorized"),
+      (error) => Effect.flatMap(withoutToken, (missing) => Effect.fail(missing ?? error))
+    )
+  )

@@ -17,7 +17,7 @@ const tasks = {
 describe("a progress line", () => {
   it("shows how far, how fast and how long still", () => {
     const line = Progress.render({ tasks, rate: 250, isGrowing: false }, 100, Style.plain)
-    assert.strictEqual(line, "██████████                              ▏ 500/2,000  25%  250/s  ETA 6.00s  5 failed")
+    assert.strictEqual(line, "██████████                              ▏ 500/2,000  25%  250/s  ETA 6s  5 failed")
   })
 
   it("promises nothing while more tasks are still coming", () => {

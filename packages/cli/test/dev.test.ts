@@ -67,9 +67,9 @@ describe("muster dev", () => {
         const now = await status()
         return pidsOf(now, role).length === pidsOf(info, role).length && !pidsOf(now, role).includes(pid)
       })
-      const { code, err } = await run()
-      assert.strictEqual(code, 0, `after the end of the ${role}: ${err}`)
     }
+    const after = await run()
+    assert.strictEqual(after.code, 0, after.err)
 
     const last = await status()
     const { code } = await Process.run(["dev", "stop"], { env })

@@ -98,6 +98,18 @@ describe("what is not there ends 4", () => {
 })
 
 describe("who is not let in", () => {
+  it.live("for want of a token learns where one could come from", () =>
+    Effect.gen(function* () {
+      const path = yield* directory
+      const { url } = yield* Muster.json(["dev", "status"])
+      const refused = yield* refuse(["suite", "list", "--url", url, "--data-dir", path])
+      assert.deepStrictEqual(refused, {
+        code: 3,
+        line: `no token is given: MUSTER_TOKEN is not set and ${path}/profile.json has none`
+      })
+    })
+  )
+
   it.live("ends 3", () =>
     Effect.gen(function* () {
       const wrong = yield* refuse(["suite", "list"], { env: { MUSTER_TOKEN: "mst_admin_wrong-and-long-enough" } })

@@ -76,13 +76,17 @@ export const make = Effect.fnUntraced(function* (
   const token = typeof options.token === "string" ? Redacted.make(options.token) : options.token
   let attempts = 0
   let wasConnected = false
+  let isClosing = false
 
   const hooks = {
     onConnect: Effect.suspend(() => {
       wasConnected = true
       return options.onConnection?.(true) ?? Effect.void
     }),
-    onDisconnect: Effect.suspend(() => (wasConnected ? (options.onConnection?.(false) ?? Effect.void) : Effect.void))
+    // A connection that is closed on purpose is not lost.
+    onDisconnect: Effect.suspend(() =>
+      wasConnected && !isClosing ? (options.onConnection?.(false) ?? Effect.void) : Effect.void
+    )
   }
   const nextAddress = Effect.sync(() => addresses[attempts++ % addresses.length]?.rpc ?? "")
 
@@ -97,6 +101,7 @@ export const make = Effect.fnUntraced(function* (
     tokenLayer(token)
   )
   const context = yield* Layer.build(layer)
+  yield* Effect.addFinalizer(() => Effect.sync(() => void (isClosing = true)))
   const rpc = yield* Effect.provideContext(RpcClient.make(ClientRpcs, { disableTracing: true }), context)
 
   /** Milliseconds. Asked at the time of a failure: what was reachable once deserves more patience. */

@@ -89,9 +89,15 @@ const handler = Effect.fn("run")(function* (values: Command.Command.Config.Infer
 
 export const run = Command.make("run", params, handler).pipe(
   Command.withDescription(
-    "Run a command for each input and wait for the end. Replacement strings: {} {.} {/} {//} {/.} {#}, and {1} {2} with " +
-      "several `:::`. Without any, the input is appended. Ends 0, or 5 when tasks failed. Ctrl-C cancels the suite: what " +
-      "runs finishes; a second one ends it."
+    [
+      "Run a command for each input and wait for the end: 0 when all succeeded, else 5.",
+      "",
+      "  Inputs stand after `:::`, or come line by line with --each-line. Replacement",
+      "  strings: {} {.} {/} {//} {/.} {#}, and {1} {2} with several `:::` (all",
+      "  combinations). Without any, the input is appended.",
+      "",
+      "  Ctrl-C cancels the suite: what runs finishes, a second Ctrl-C ends it."
+    ].join("\n")
   ),
   Command.withShortDescription("Run a command for each input and wait for the end"),
   Command.withExamples([

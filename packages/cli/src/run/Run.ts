@@ -34,7 +34,13 @@ const cancelOnSignal = Effect.fnUntraced(function* (client: Client, id: SuiteId,
   const context = yield* Effect.context()
   const run = Effect.runForkWith(context)
   const cancel = (mode: "graceful" | "force", text: string) =>
-    run(Effect.andThen(progress.above(text), Effect.ignore(client.cancelSuite(id, { mode, reason: "interrupted" }))))
+    run(
+      Effect.gen(function* () {
+        yield* progress.above(text)
+        yield* progress.say("cancelling")
+        yield* Effect.ignore(client.cancelSuite(id, { mode, reason: "interrupted" }))
+      })
+    )
   yield* Signals.listen(() => {
     times++
     if (times === 1) cancel("graceful", "cancelling: running tasks finish, Ctrl-C again ends them now")

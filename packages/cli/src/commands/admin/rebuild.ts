@@ -87,8 +87,10 @@ const handler = Effect.fn("admin.rebuild")(function* ({
 
 export const rebuild = Command.make("rebuild", params, handler).pipe(
   Command.withDescription(
-    "Make the read models (suites, tasks, managers, workers) anew from the events. Coordinators may run meanwhile; they " +
-      "wait for its end."
+    [
+      "Make the read models (suites, tasks, managers, workers) anew from the events.",
+      "  Coordinators may run meanwhile; they wait for its end."
+    ].join("\n")
   ),
   Command.withShortDescription("Make the read models anew from the events, or compare them")
 )

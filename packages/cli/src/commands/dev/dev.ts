@@ -109,8 +109,11 @@ const handler = Effect.fn("dev")(function* (values: Values) {
 
 export const dev = Command.make("dev", params, handler).pipe(
   Command.withDescription(
-    "Run all of Muster on this machine: Postgres (unless MUSTER_DATABASE_URL names one), a coordinator and a manager with " +
-      "its workers, each a process of its own that is started again when it ends. Other commands find it without flags."
+    [
+      "Run all of Muster on this machine: Postgres (unless MUSTER_DATABASE_URL names one),",
+      "  a coordinator and a manager with its workers, each a process of its own that is",
+      "  started again when it ends. Other commands find it without flags."
+    ].join("\n")
   ),
   Command.withShortDescription("Run all of Muster on this machine"),
   Command.withSubcommands([stop, status]),

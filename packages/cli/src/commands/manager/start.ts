@@ -82,8 +82,11 @@ const handler = Effect.fn("manager.start")(function* (values: Values) {
 
 export const start = Command.make("start", params, handler).pipe(
   Command.withDescription(
-    "Run the manager of this machine until Ctrl-C: it connects to the coordinators at --url with an enrolment token " +
-      "(--token, MUSTER_TOKEN) and runs what they give it. Ctrl-C lets running tasks finish for a while."
+    [
+      "Run the manager of this machine until Ctrl-C. It connects to the coordinators at",
+      "  --url with an enrolment token (--token, MUSTER_TOKEN) and runs what they give it.",
+      "  Ctrl-C lets running tasks finish for a while."
+    ].join("\n")
   ),
   Command.withShortDescription("Run the manager of this machine"),
   Command.withExamples([

@@ -64,8 +64,11 @@ const handler = Effect.fn("server.start")(function* (values: Values) {
 
 export const start = Command.make("start", params, handler).pipe(
   Command.withDescription(
-    "Run a coordinator until Ctrl-C. Several on one database form a cluster: if one goes, the others take over. At its " +
-      "first start it makes the tokens MUSTER_ADMIN_TOKEN and MUSTER_ENROLMENT_TOKEN known, if they are set."
+    [
+      "Run a coordinator until Ctrl-C. Several on one database form a cluster: if one",
+      "  goes, the others take over. The tokens MUSTER_ADMIN_TOKEN and",
+      "  MUSTER_ENROLMENT_TOKEN are made known, if they are set."
+    ].join("\n")
   ),
   Command.withShortDescription("Run a coordinator"),
   Command.withExamples([

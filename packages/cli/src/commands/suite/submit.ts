@@ -108,8 +108,12 @@ const handler = Effect.fn("suite.submit")(function* (values: Values) {
 
 export const submit = Command.make("submit", params, handler).pipe(
   Command.withDescription(
-    "Submit the tasks of a file: a list of tasks, one task, or {suite, tasks}. A file is checked as a whole before " +
-      "anything is sent; JSON lines from standard input (- with --format jsonl) are sent as they come."
+    [
+      "Submit the tasks of a file: a list of tasks, one task, or {suite, tasks}.",
+      "",
+      "  A file is checked as a whole before anything is sent. JSON lines from standard",
+      "  input (- with --format jsonl) are sent as they come."
+    ].join("\n")
   ),
   Command.withShortDescription("Submit the tasks of a file to a new suite, or to one that is there"),
   Command.withExamples([

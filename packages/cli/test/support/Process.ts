@@ -1,9 +1,7 @@
 /** The command as a process of its own, as users run it. */
 import { spawn } from "node:child_process"
 import type { ChildProcess } from "node:child_process"
-import { fileURLToPath } from "node:url"
-
-export const entry = fileURLToPath(new URL("../../src/bin.ts", import.meta.url))
+import { inject } from "vitest"
 
 export interface Ended {
   readonly code: number | null
@@ -14,7 +12,7 @@ export interface Ended {
 export interface Options {
   readonly env?: NodeJS.ProcessEnv
   readonly input?: string | Uint8Array
-  /** What is run instead of the source. */
+  /** What is run; by default the bundle of all tests. */
   readonly program?: string
 }
 
@@ -22,7 +20,7 @@ export interface Options {
 const cleanEnvironment = () =>
   Object.fromEntries(Object.entries(process.env).filter(([name]) => !name.startsWith("MUSTER_") && name !== "NO_COLOR"))
 
-export const start = (args: ReadonlyArray<string>, { env, input, program = entry }: Options = {}) => {
+export const start = (args: ReadonlyArray<string>, { env, input, program = inject("entry") }: Options = {}) => {
   const child = spawn(process.execPath, [program, ...args], { env: { ...cleanEnvironment(), ...env } })
   let out = ""
   let err = ""

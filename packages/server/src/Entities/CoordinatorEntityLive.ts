@@ -19,12 +19,12 @@ import type { State } from "@muster/domain/Coordinator/State"
 import { CoordinatorEntity } from "@muster/domain/Entities/CoordinatorEntity"
 import { ManagerEntity } from "@muster/domain/Entities/ManagerEntity"
 import type { ManagerId } from "@muster/domain/Manager/Id"
-import type { Recorded } from "@muster/domain/Recorded"
 import type { SuiteId } from "@muster/domain/Suite/Id"
 import * as Aggregate from "../Aggregate.ts"
 import type { Versioned } from "../Aggregate.ts"
 import type { EventStore } from "../EventStore.ts"
 import * as JsonSnapshot from "../JsonSnapshot.ts"
+import * as LogEvent from "../LogEvent.ts"
 import { Timings } from "../Timings.ts"
 import * as Announcer from "./Announcer.ts"
 import * as EntityCall from "./EntityCall.ts"
@@ -36,10 +36,6 @@ const insistAfter = 5_000
 const wakeAfter = 45_000
 
 const snapshots = JsonSnapshot.make(Snapshot, { every: 500, schemaVersion: 1 })
-
-const decodeEvent = (recorded: Recorded): CoordinatorEvent =>
-  // Only this system writes the log, and it writes what the decider gave.
-  ({ _tag: recorded.type, ...(recorded.data as object) }) as CoordinatorEvent
 
 export const layer: Layer.Layer<never, never, Sharding | EventStore> = CoordinatorEntity.toLayer(
   Effect.gen(function* () {
@@ -57,7 +53,7 @@ export const layer: Layer.Layer<never, never, Sharding | EventStore> = Coordinat
       stream: stream(pool),
       decider,
       schemaVersion,
-      decode: decodeEvent,
+      decode: LogEvent.decode<CoordinatorEvent>,
       snapshot: {
         ...snapshots,
         encode: (state: State) => snapshots.encode(toSnapshot(state)),

@@ -23,13 +23,13 @@ import { ManagerId, stream } from "@muster/domain/Manager/Id"
 import type { Epoch } from "@muster/domain/Manager/Id"
 import type { ManagerError } from "@muster/domain/Manager/Refusals"
 import { State } from "@muster/domain/Manager/State"
-import type { Recorded } from "@muster/domain/Recorded"
 import type { LogChunk } from "@muster/domain/Rpc/ManagerRpcs"
 import type { SuiteId } from "@muster/domain/Suite/Id"
 import * as Aggregate from "../Aggregate.ts"
 import type { Versioned } from "../Aggregate.ts"
 import type { EventStore } from "../EventStore.ts"
 import * as JsonSnapshot from "../JsonSnapshot.ts"
+import * as LogEvent from "../LogEvent.ts"
 import * as ManagerRows from "../Projections/ManagerRows.ts"
 import { Timings } from "../Timings.ts"
 import * as Announcer from "./Announcer.ts"
@@ -45,10 +45,6 @@ const announceInterval = 30_000
 const logPatience = 10_000
 
 const snapshot = JsonSnapshot.make(State, { every: 100, schemaVersion: 1 })
-
-const decodeEvent = (recorded: Recorded): ManagerEvent =>
-  // Only this system writes the log, and it writes what the decider gave.
-  ({ _tag: recorded.type, ...(recorded.data as object) }) as ManagerEvent
 
 /** The connection that carries the current session's directives. */
 interface Connection {
@@ -75,7 +71,7 @@ export const layer: Layer.Layer<never, never, Sharding | EventStore> = ManagerEn
       stream: stream(managerId),
       decider,
       schemaVersion,
-      decode: decodeEvent,
+      decode: LogEvent.decode<ManagerEvent>,
       writes: ManagerRows.writes,
       snapshot,
       committed: (_state, events) => Effect.suspend(() => committed(events))

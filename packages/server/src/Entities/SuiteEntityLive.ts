@@ -10,7 +10,6 @@ import { defaultPool } from "@muster/domain/Coordinator/Id"
 import { CoordinatorEntity } from "@muster/domain/Entities/CoordinatorEntity"
 import { ManagerEntity } from "@muster/domain/Entities/ManagerEntity"
 import { SuiteEntity } from "@muster/domain/Entities/SuiteEntity"
-import type { Recorded } from "@muster/domain/Recorded"
 import type { SuiteCommand } from "@muster/domain/Suite/Commands"
 import { decider, withSuiteId } from "@muster/domain/Suite/Decider"
 import { SuiteNotFound } from "@muster/domain/Suite/Errors"
@@ -26,6 +25,7 @@ import { suiteView } from "@muster/domain/Suite/View"
 import * as Aggregate from "../Aggregate.ts"
 import type { Versioned } from "../Aggregate.ts"
 import type { EventStore } from "../EventStore.ts"
+import * as LogEvent from "../LogEvent.ts"
 import { CoordinatorMetrics } from "../Metrics.ts"
 import * as SuiteRows from "../Projections/SuiteRows.ts"
 import * as Announcer from "./Announcer.ts"
@@ -46,11 +46,6 @@ const maxLease = 10_000
 /** The longest that a lease waits for its first task. Milliseconds. */
 const maxWait = 60_000
 
-/** An event of the log as the decider knows it. Today's shapes are the only ones so far. */
-export const decodeEvent = (recorded: Recorded): SuiteEvent =>
-  // Only this system writes the log, and it writes what the decider gave.
-  ({ _tag: recorded.type, ...(recorded.data as object) }) as SuiteEvent
-
 export const layer: Layer.Layer<never, never, Sharding | EventStore | CoordinatorMetrics> = SuiteEntity.toLayer(
   Effect.gen(function* () {
     const address = yield* CurrentAddress
@@ -59,13 +54,13 @@ export const layer: Layer.Layer<never, never, Sharding | EventStore | Coordinato
     const managerOf = yield* ManagerEntity.client
     const metrics = yield* CoordinatorMetrics
     const waits = TaskWaits.make(metrics.queued)
-    const specs = yield* TaskSpecs.make(stream(suiteId), decodeEvent)
+    const specs = yield* TaskSpecs.make(stream(suiteId), LogEvent.decode<SuiteEvent>)
 
     const aggregate: Aggregate.Aggregate<SuiteState, SuiteCommand, SuiteEvent, SuiteError> = yield* Aggregate.make({
       stream: stream(suiteId),
       decider,
       schemaVersion,
-      decode: decodeEvent,
+      decode: LogEvent.decode<SuiteEvent>,
       writes: SuiteRows.writes,
       snapshot: {
         every: snapshotEvery,

@@ -7,7 +7,6 @@ import { CurrentAddress } from "effect/cluster/Entity"
 import type { Sharding } from "effect/cluster/Sharding"
 import { WorkerEntity } from "@muster/domain/Entities/WorkerEntity"
 import { Unavailable } from "@muster/domain/Errors"
-import type { Recorded } from "@muster/domain/Recorded"
 import { decider } from "@muster/domain/Worker/Decider"
 import { schemaVersion } from "@muster/domain/Worker/Events"
 import type { WorkerEvent } from "@muster/domain/Worker/Events"
@@ -16,11 +15,8 @@ import { State } from "@muster/domain/Worker/State"
 import * as Aggregate from "../Aggregate.ts"
 import type { EventStore } from "../EventStore.ts"
 import * as JsonSnapshot from "../JsonSnapshot.ts"
+import * as LogEvent from "../LogEvent.ts"
 import * as WorkerRows from "../Projections/WorkerRows.ts"
-
-const decodeEvent = (recorded: Recorded): WorkerEvent =>
-  // Only this system writes the log, and it writes what the decider gave.
-  ({ _tag: recorded.type, ...(recorded.data as object) }) as WorkerEvent
 
 export const layer: Layer.Layer<never, never, Sharding | EventStore> = WorkerEntity.toLayer(
   Effect.gen(function* () {
@@ -30,7 +26,7 @@ export const layer: Layer.Layer<never, never, Sharding | EventStore> = WorkerEnt
       stream: stream(id),
       decider,
       schemaVersion,
-      decode: decodeEvent,
+      decode: LogEvent.decode<WorkerEvent>,
       writes: WorkerRows.writes,
       snapshot: JsonSnapshot.make(State, { every: 100, schemaVersion: 1 })
     })

@@ -3,25 +3,22 @@
  */
 import type { ManagerEvent } from "@muster/domain/Manager/Events"
 import { decider as manager } from "@muster/domain/Manager/Decider"
-import type { Recorded } from "@muster/domain/Recorded"
 import { decider as suite } from "@muster/domain/Suite/Decider"
 import type { SuiteEvent } from "@muster/domain/Suite/Events"
 import { decider as worker } from "@muster/domain/Worker/Decider"
 import type { WorkerEvent } from "@muster/domain/Worker/Events"
 import * as InlineProjection from "../InlineProjection.ts"
+import * as LogEvent from "../LogEvent.ts"
 import * as ManagerRows from "./ManagerRows.ts"
 import * as SuiteRows from "./SuiteRows.ts"
 import * as WorkerRows from "./WorkerRows.ts"
-
-/** The type stands beside the data in the log. Only entities write there, each its own events to streams of its own. */
-const tagged = (recorded: Recorded): object => ({ _tag: recorded.type, ...(recorded.data as object) })
 
 export const suites: InlineProjection.InlineProjection = InlineProjection.ofAggregate({
   name: "suites",
   tables: ["suites", "tasks", "attempts", "late_results"],
   streams: "suite-",
   decider: suite,
-  decode: (recorded) => tagged(recorded) as SuiteEvent,
+  decode: LogEvent.decode<SuiteEvent>,
   writes: SuiteRows.writes
 })
 
@@ -30,7 +27,7 @@ export const managers: InlineProjection.InlineProjection = InlineProjection.ofAg
   tables: ["managers"],
   streams: "manager-",
   decider: manager,
-  decode: (recorded) => tagged(recorded) as ManagerEvent,
+  decode: LogEvent.decode<ManagerEvent>,
   writes: ManagerRows.writes
 })
 
@@ -39,7 +36,7 @@ export const workers: InlineProjection.InlineProjection = InlineProjection.ofAgg
   tables: ["workers"],
   streams: "worker-",
   decider: worker,
-  decode: (recorded) => tagged(recorded) as WorkerEvent,
+  decode: LogEvent.decode<WorkerEvent>,
   writes: WorkerRows.writes
 })
 

@@ -6,6 +6,7 @@ import type { ManagerEvent } from "@muster/domain/Manager/Events"
 import type { ManagerState } from "@muster/domain/Manager/Spec"
 import type { Recorded } from "@muster/domain/Recorded"
 import type { Write } from "../EventStore.ts"
+import * as LogEvent from "../LogEvent.ts"
 import * as Param from "../Param.ts"
 import type { Projection } from "../Subscription.ts"
 
@@ -36,10 +37,8 @@ const eventTypes = [
   "ManagerLeft"
 ] as const satisfies ReadonlyArray<ManagerEvent["_tag"]>
 
+/** The subscription gives only events of these types, and only managers write them. */
 type Moved = Extract<ManagerEvent, { readonly _tag: (typeof eventTypes)[number] }>
-
-// The subscription gives only events of these types, and only managers write them.
-const decode = (recorded: Recorded) => ({ _tag: recorded.type, ...(recorded.data as object) }) as Moved
 
 const doing = (event: Moved, before: Doing): Doing => {
   switch (event._tag) {
@@ -62,11 +61,11 @@ const stretches = (managerId: string, events: ReadonlyArray<Recorded>): Readonly
   const found: Array<Stretch> = []
   let before: Doing = { state: undefined, suiteId: undefined }
   events.forEach((recorded, index) => {
-    const event = decode(recorded)
+    const event = LogEvent.decode<Moved>(recorded)
     const now = doing(event, before)
     if (now.state !== "suspected") before = now
     const next = events[index + 1]
-    const to = next === undefined ? null : decode(next).at
+    const to = next === undefined ? null : LogEvent.decode<Moved>(next).at
     found.push({ ...now, managerId, version: recorded.version, from: event.at, to })
   })
   return found

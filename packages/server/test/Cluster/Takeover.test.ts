@@ -9,7 +9,7 @@ import type { Directive } from "@muster/domain/Manager/Directive"
 import type { SuiteEvent } from "@muster/domain/Suite/Events"
 import { stream } from "@muster/domain/Suite/Id"
 import type { SuiteId } from "@muster/domain/Suite/Id"
-import { decodeEvent } from "../../src/Entities/SuiteEntityLive.ts"
+import * as LogEvent from "../../src/LogEvent.ts"
 import * as EventStore from "../../src/EventStore.ts"
 import * as Inline from "../../src/Projections/Inline.ts"
 import * as Rebuild from "../../src/Rebuild.ts"
@@ -62,7 +62,7 @@ const events = Effect.fnUntraced(function* (suiteId: SuiteId) {
     recorded.map(({ version }) => version),
     recorded.map((_, k) => k + 1)
   )
-  return recorded.map(decodeEvent)
+  return recorded.map(LogEvent.decode<SuiteEvent>)
 })
 
 const named = <Tag extends SuiteEvent["_tag"]>(all: ReadonlyArray<SuiteEvent>, tag: Tag) =>

@@ -11,7 +11,8 @@ import { schemaVersion } from "@muster/domain/Suite/Events"
 import { stream } from "@muster/domain/Suite/Id"
 import type { SuiteId } from "@muster/domain/Suite/Id"
 import * as Aggregate from "../../src/Aggregate.ts"
-import { decodeEvent } from "../../src/Entities/SuiteEntityLive.ts"
+import * as LogEvent from "../../src/LogEvent.ts"
+import type { SuiteEvent } from "@muster/domain/Suite/Events"
 import * as SuiteRows from "../../src/Projections/SuiteRows.ts"
 import * as Actors from "../support/Actors.ts"
 import { eventually } from "../support/Eventually.ts"
@@ -24,7 +25,7 @@ const before = Effect.fnUntraced(function* (suiteId: SuiteId, commands: Readonly
     stream: stream(suiteId),
     decider,
     schemaVersion,
-    decode: decodeEvent,
+    decode: LogEvent.decode<SuiteEvent>,
     writes: SuiteRows.writes
   })
   for (const asked of commands) {

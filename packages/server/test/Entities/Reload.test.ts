@@ -7,7 +7,8 @@ import { Deferred, Effect, Fiber } from "effect"
 import { SqlClient } from "effect/sql/SqlClient"
 import { stream } from "@muster/domain/Suite/Id"
 import type { SuiteId } from "@muster/domain/Suite/Id"
-import { decodeEvent } from "../../src/Entities/SuiteEntityLive.ts"
+import * as LogEvent from "../../src/LogEvent.ts"
+import type { SuiteEvent } from "@muster/domain/Suite/Events"
 import * as EventStore from "../../src/EventStore.ts"
 import { Suites } from "../../src/Suites.ts"
 import * as Actors from "../support/Actors.ts"
@@ -148,7 +149,7 @@ layer(Actors.storeLayer, { excludeTestServices: true })("a suite whose actor goe
       )
       assert.deepStrictEqual(
         yield* SuiteTables.rowsOf(suiteId),
-        SuiteReference.rowsOf(log.map((recorded) => decodeEvent(recorded)))
+        SuiteReference.rowsOf(log.map((recorded) => LogEvent.decode<SuiteEvent>(recorded)))
       )
     })
   )

@@ -16,7 +16,7 @@ import type { AttemptResult } from "@muster/domain/Task/Attempt"
 import type { TaskSpec } from "@muster/domain/Task/Spec"
 import * as Text from "@muster/domain/Text"
 import * as Aggregate from "../../src/Aggregate.ts"
-import { decodeEvent } from "../../src/Entities/SuiteEntityLive.ts"
+import * as LogEvent from "../../src/LogEvent.ts"
 import * as EventStore from "../../src/EventStore.ts"
 import * as PgEventStore from "../../src/PgEventStore.ts"
 import * as Inline from "../../src/Projections/Inline.ts"
@@ -39,7 +39,7 @@ const open = Effect.fnUntraced(function* (id: SuiteId) {
     stream: stream(id),
     decider,
     schemaVersion,
-    decode: decodeEvent,
+    decode: LogEvent.decode<SuiteEvent>,
     writes: (state, events) => {
       const writes = SuiteRows.writes(state, events)
       written[writes.sequential ? "inSequence" : "atOnce"]++
@@ -55,7 +55,7 @@ const open = Effect.fnUntraced(function* (id: SuiteId) {
     )
   const events = Effect.gen(function* () {
     const store = yield* EventStore.EventStore
-    return (yield* store.readStream(stream(id))).map(decodeEvent)
+    return (yield* store.readStream(stream(id))).map(LogEvent.decode<SuiteEvent>)
   })
   return { together, events, written }
 })

@@ -18,12 +18,18 @@ declare module "vitest" {
   }
 }
 
+const path = (relative: string) => fileURLToPath(new URL(relative, import.meta.url))
+
 export const setup = async (project: TestProject) => {
-  await mkdir(fileURLToPath(new URL("../../../../.tsbuild", import.meta.url)), { recursive: true })
+  await mkdir(path("../../../../.tsbuild"), { recursive: true })
   const bundle = await Bundle.build()
   const dataDir = await mkdtemp(join(tmpdir(), "muster-cli-"))
   const options = { env: { MUSTER_DATA_DIR: dataDir }, program: bundle.entry }
-  const started = await Process.run(["dev", "--detach", "--port", "0", "--workers", "2"], options)
+  const handlers = path("../../../../examples/handlers/tasks.ts")
+  const started = await Process.run(
+    ["dev", "--detach", "--port", "0", "--workers", "2", "--handlers", handlers],
+    options
+  )
   if (started.code !== 0) throw new Error(`muster dev did not start: ${started.err}`)
   project.provide("dataDir", dataDir)
   project.provide("entry", bundle.entry)

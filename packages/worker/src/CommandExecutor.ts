@@ -175,7 +175,7 @@ export class CommandExecutor {
     running.message = message
     this.fork(
       Effect.gen({ self: this }, function* () {
-        yield* ProcessTree.kill({ ...marksOf(running.attempt.item), leader: this.parts.launcher.current() })
+        yield* ProcessTree.kill({ ...this.marksOf(running.attempt.item), leader: this.parts.launcher.current() })
         this.finish(running)
       })
     )
@@ -187,6 +187,13 @@ export class CommandExecutor {
       variables: [`MUSTER_WORKER=${env.MUSTER_WORKER}`],
       except: launcher.helper === undefined ? [] : [launcher.helper]
     }
+  }
+
+  /** Processes that an attempt started, whatever session or group they moved to. */
+  private marksOf({ attempt, index, suiteId }: WorkItem): ProcessTree.Marks {
+    const { except, variables: ofWorker } = this.anyOfWorker
+    const ofAttempt = [`MUSTER_TASK_ID=${taskId(suiteId, index)}`, `MUSTER_ATTEMPT=${attempt}`]
+    return { variables: [...ofWorker, ...ofAttempt], ...(except === undefined ? {} : { except }) }
   }
 
   private fork(effect: Effect.Effect<unknown>): void {
@@ -277,7 +284,7 @@ export class CommandExecutor {
       Effect.gen({ self: this }, function* () {
         // The program may only be about to start, so that nothing of it is to be seen yet: its end has to be told.
         while (running.end === undefined && this.running === running) {
-          yield* ProcessTree.end({ ...marksOf(item), leader: this.parts.launcher.current() }, settings.grace)
+          yield* ProcessTree.end({ ...this.marksOf(item), leader: this.parts.launcher.current() }, settings.grace)
           if (running.end === undefined) yield* Effect.sleep(lookAgain)
         }
         this.finish(running)
@@ -339,11 +346,6 @@ export class CommandExecutor {
     return join(this.parts.logDir, LogFile.path(suiteId, index, attempt, stream))
   }
 }
-
-/** Processes that an attempt started, whatever session or group they moved to. */
-const marksOf = ({ attempt, index, suiteId }: WorkItem): ProcessTree.Marks => ({
-  variables: [`MUSTER_TASK_ID=${taskId(suiteId, index)}`, `MUSTER_ATTEMPT=${attempt}`]
-})
 
 const outcomeOf = ({ end, ending }: Running): Outcome =>
   ending ?? (end?.how._tag === "Ended" && end.how.exitCode === 0 ? "succeeded" : "failed")

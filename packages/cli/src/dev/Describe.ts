@@ -31,10 +31,12 @@ const prefix = ({ dataDir }: Info): string => {
 /** What to try next. */
 export const suggestions = (info: Info, paint: Paint): ReadonlyArray<string> => {
   const muster = `${prefix(info)}${Programs.name()}`
-  return [
-    `  ${paint("cyan", `${muster} run -- sha256sum {} ::: *`)}    a task for each file here`,
-    `  ${paint("cyan", `${muster} suite list`)}                   what there is`,
-    `  ${paint("cyan", `${muster} event tail`)}                   what happens`,
-    `  ${paint("cyan", `${info.url}/docs`)}         the HTTP interface`
-  ]
+  const lines = [
+    [`${muster} run -- sha256sum {} ::: *`, "a task for each file here"],
+    [`${muster} suite list`, "what there is"],
+    [`${muster} event tail`, "what happens"],
+    [`${info.url}/docs`, "the HTTP interface"]
+  ] as const
+  const width = Math.max(...lines.map(([typed]) => typed.length))
+  return lines.map(([typed, meaning]) => `  ${paint("cyan", typed.padEnd(width))}  ${meaning}`)
 }

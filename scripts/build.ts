@@ -1,10 +1,12 @@
 /**
  * Bundles the two programs that machines run, so that they start fast and as one small tree: `muster` and the worker
- * process. Each package without an entry file yet is skipped with a line saying so.
+ * process. With `--if-stale` only when a source has changed since.
  */
-import { build, type BuildOptions } from "esbuild"
-import { existsSync, rmSync } from "node:fs"
+import { build } from "esbuild"
+import type { BuildOptions } from "esbuild"
+import { rmSync } from "node:fs"
 import { fileURLToPath } from "node:url"
+import { isCurrent } from "../packages/cli/bin/bundle.js"
 
 const root = fileURLToPath(new URL("..", import.meta.url))
 const dist = "packages/cli/dist"
@@ -34,22 +36,14 @@ const options: BuildOptions = {
   logLevel: "warning"
 }
 
-// Chunks carry a hash in their name: without this, every build would leave the chunks of the one before.
-rmSync(`${root}${dist}`, { recursive: true, force: true })
-
-const present = programs.filter(({ entry, name }) => {
-  const exists = existsSync(`${root}${entry}`)
-  if (!exists) console.log(`build: ${name} skipped, ${entry} does not exist`)
-  return exists
-})
-
-if (present.length > 0) {
-  const result = await build({
+if (!process.argv.includes("--if-stale") || !isCurrent()) {
+  // Chunks carry a hash in their name: without this, every build would leave the chunks of the one before.
+  rmSync(`${root}${dist}`, { recursive: true, force: true })
+  const { metafile } = await build({
     ...options,
-    entryPoints: present.map(({ entry, name }) => ({ in: entry, out: name })),
+    entryPoints: programs.map(({ entry, name }) => ({ in: entry, out: name })),
     metafile: true
   })
-  for (const [file, output] of Object.entries(result.metafile.outputs)) {
-    if (output.entryPoint !== undefined) console.log(`build: ${file} (${Math.round(output.bytes / 1024)} KiB)`)
-  }
+  const bytes = Object.values(metafile.outputs).reduce((sum, output) => sum + output.bytes, 0)
+  console.log(`build: ${programs.map(({ name }) => name).join(", ")} in ${dist} (${Math.round(bytes / 1024)} KiB)`)
 }

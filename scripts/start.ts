@@ -25,7 +25,7 @@ import type { TaskResult } from "@muster/domain/Suite/View"
 
 const root = fileURLToPath(new URL("..", import.meta.url))
 const subject = join(root, "node_modules", "effect")
-const entry = join(root, "packages", "cli", "src", "bin.ts")
+const entry = join(root, "packages", "cli", "bin", "muster.js")
 const defaultPort = 7117
 /** Files that are hashed here at once, to compare. */
 const readers = 8

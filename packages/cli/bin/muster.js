@@ -6,6 +6,7 @@ import { existsSync } from "node:fs"
 import { constants } from "node:os"
 import { dirname, join } from "node:path"
 import { fileURLToPath, pathToFileURL } from "node:url"
+import { bundle, isCurrent } from "./bundle.js"
 
 const REQUIRED_MAJOR = 24
 const self = fileURLToPath(import.meta.url)
@@ -42,11 +43,8 @@ const reexecute = (node) => {
   child.on("exit", (code, signal) => process.exit(code ?? 128 + (constants.signals[signal] ?? 0)))
 }
 
-const load = () => {
-  const bundle = join(dirname(self), "..", "dist", "muster.mjs")
-  const source = join(dirname(self), "..", "src", "bin.ts")
-  return import(pathToFileURL(existsSync(bundle) ? bundle : source).href)
-}
+// The bundle starts in a fraction of the time, but one that is older than the sources would do what they did once.
+const load = () => import(pathToFileURL(isCurrent() ? bundle : join(dirname(self), "..", "src", "bin.ts")).href)
 
 if (Number.parseInt(process.versions.node, 10) >= REQUIRED_MAJOR) {
   delete process.env.MUSTER_REEXECUTED

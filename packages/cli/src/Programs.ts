@@ -6,12 +6,12 @@ import { fileURLToPath } from "node:url"
 /** The file that Node was started with: the launcher, the bundle or the source. */
 const entry = (): string => process.argv[1] ?? fileURLToPath(import.meta.url)
 
-/** Program and arguments that run `muster` with these arguments. */
-export const muster = (args: ReadonlyArray<string>, program = entry()): ReadonlyArray<string> => [
-  process.execPath,
-  program,
-  ...args
-]
+/** Program and arguments that run `muster` with these arguments, in a Node that is started with these flags. */
+export const muster = (
+  args: ReadonlyArray<string>,
+  program = entry(),
+  flags: ReadonlyArray<string> = []
+): ReadonlyArray<string> => [process.execPath, ...flags, program, ...args]
 
 /** The worker beside the bundle, or the worker's source. */
 const workerEntry = (): string => {

@@ -51,7 +51,10 @@ export const make = <const Name extends string, Input, Output, Failure = never>(
     Effect.suspend(() => {
       const result = options.run(input, context)
       if (Effect.isEffect(result)) return result
-      return result instanceof Promise ? Effect.promise(() => result) : Effect.succeed(result)
+      if (!(result instanceof Promise)) return Effect.succeed(result)
+      // A promise cannot be stopped, only asked to by `context.signal`. Until it has ended the handler is running: whoever
+      // interrupts it waits, and so finds out whether it heeds.
+      return Effect.uninterruptible(Effect.promise(() => result))
     })
 })
 

@@ -55,7 +55,7 @@ describe("handlers", () => {
           .map(({ name }) => name)
           .toSorted()
           .join(" "),
-        "answers blocks double endless exits lies next-day noop patient pause rejects stubborn throws"
+        "answers blocks deaf double endless exits lies next-day noop patient pause rejects stubborn throws"
       )
       assert.deepStrictEqual(executor.handlers.find(({ name }) => name === "double")?.concurrency, 2)
     })
@@ -177,10 +177,12 @@ describe("handlers", () => {
 
   it.live("that do not heed their interruption are given up after the grace, and with them the process", () =>
     Effect.gen(function* () {
-      const { replacement, run } = yield* make()
-      const { message, outcome } = yield* run("stubborn", 1, { timeout: 30, grace: 60 })
-      assert.deepStrictEqual([outcome, message], ["timed_out", 'handler "stubborn" does not heed its interruption'])
-      assert.strictEqual((yield* Deferred.await(replacement)).exitCode, 75)
+      for (const name of ["stubborn", "deaf"]) {
+        const { replacement, run } = yield* make()
+        const { message, outcome } = yield* run(name, 1, { timeout: 30, grace: 60 })
+        assert.deepStrictEqual([outcome, message], ["timed_out", `handler "${name}" does not heed its interruption`])
+        assert.strictEqual((yield* Deferred.await(replacement)).exitCode, 75)
+      }
     })
   )
 })

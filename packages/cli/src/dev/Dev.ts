@@ -9,6 +9,7 @@ import * as Path from "node:path"
 import * as Profile from "@muster/client/Profile"
 import { ManagerId } from "@muster/domain/Manager/Id"
 import * as Failure from "../Failure.ts"
+import { nodeFlags } from "@muster/server/NodeFlags"
 import * as Programs from "../Programs.ts"
 import * as Child from "./Child.ts"
 import * as DataDirectory from "./DataDirectory.ts"
@@ -129,7 +130,7 @@ const startCoordinator = ({ databaseUrl, directory, options, port, processes, to
     onEnded: processes.ended,
     start: Effect.gen(function* () {
       const child = yield* Child.start({
-        command: Programs.muster(["server", "start"], options.entry),
+        command: Programs.muster(["server", "start"], options.entry, nodeFlags),
         log,
         grace: coordinatorGrace,
         env: {

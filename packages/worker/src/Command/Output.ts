@@ -3,7 +3,7 @@
  *
  * Why pipes and not the log files themselves as standard output: only what passes through here can be limited. A program
  * that writes 10 GB into a file has filled the disk before anybody looks, and cutting the file afterwards loses bytes
- * uncounted. And files were not even faster (processor time per command, two workers side by side): 1,130 µs with pipes
+ * uncounted. And files were not even faster (processor time per command, one worker at a time): 1,130 µs with pipes
  * and 1,120 with files for `/bin/true`, 1,590 and 1,650 for `sha256sum` of a small file.
  *
  * Why *named* pipes, made once and opened by each command: they need no system call to make, and when the last process

@@ -53,6 +53,14 @@ export const stubborn = Handler.make({
   run: () => Effect.uninterruptible(Effect.never)
 })
 
+/** As `stubborn`, in a promise. */
+export const deaf = Handler.make({
+  name: "deaf",
+  input: Schema.Json,
+  output: Schema.Json,
+  run: () => new Promise<never>(() => undefined)
+})
+
 export const pause = Handler.make({
   name: "pause",
   input: Schema.Struct({ millis: Schema.Int }),

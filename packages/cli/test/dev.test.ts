@@ -1,10 +1,10 @@
 /** `muster dev` itself: its processes, their end, and what is left when the worst happens. */
 import { afterEach, assert, describe, it } from "@effect/vitest"
 import { existsSync, readFileSync } from "node:fs"
-import { mkdtemp, rm, stat } from "node:fs/promises"
-import { tmpdir } from "node:os"
+import { rm, stat } from "node:fs/promises"
 import { join } from "node:path"
 import * as ProcessIdentity from "../src/dev/ProcessIdentity.ts"
+import * as DataDirectory from "./support/DataDirectory.ts"
 import * as Process from "./support/Process.ts"
 
 interface Info {
@@ -25,7 +25,7 @@ afterEach(async () => {
 
 /** Starts it in the background on a fresh directory. */
 const startDev = async (...args: ReadonlyArray<string>) => {
-  const dataDir = await mkdtemp(join(tmpdir(), "muster-dev-"))
+  const dataDir = await DataDirectory.make("dev")
   directories.push(dataDir)
   const env = { MUSTER_DATA_DIR: dataDir }
   const { code, err, out } = await Process.run(
@@ -102,7 +102,7 @@ describe("muster dev", () => {
   }, 60_000)
 
   it("runs in the foreground until a signal, and then ends 0", async () => {
-    const dataDir = await mkdtemp(join(tmpdir(), "muster-dev-"))
+    const dataDir = await DataDirectory.make("dev")
     directories.push(dataDir)
     const running = Process.start(["dev", "--port", "0", "--workers", "1"], { env: { MUSTER_DATA_DIR: dataDir } })
     await Process.until("it is ready", () => running.out().includes("Muster is running on"))

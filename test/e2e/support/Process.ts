@@ -2,7 +2,7 @@
  * Real processes under test: started with their output in a file, killed by id, waited for.
  */
 import { spawn } from "node:child_process"
-import { closeSync, mkdtempSync, openSync, readFileSync, readdirSync, rmSync } from "node:fs"
+import { chmodSync, closeSync, mkdtempSync, openSync, readFileSync, readdirSync, rmSync } from "node:fs"
 import { tmpdir } from "node:os"
 import { join } from "node:path"
 import { Deferred, Effect } from "effect"
@@ -24,7 +24,11 @@ export interface Process {
 /** A directory that is gone after the test. Every user can pass through it, since Postgres may run as another one. */
 export const directory = (prefix: string): Effect.Effect<string, never, Scope.Scope> =>
   Effect.acquireRelease(
-    Effect.sync(() => mkdtempSync(join(tmpdir(), `muster-${prefix}-`))),
+    Effect.sync(() => {
+      const path = mkdtempSync(join(tmpdir(), `muster-${prefix}-`))
+      chmodSync(path, 0o755)
+      return path
+    }),
     (path) => Effect.sync(() => rmSync(path, { recursive: true, force: true }))
   )
 

@@ -2,11 +2,10 @@
  * One real Muster for all tests of the command that need one: `muster dev` as users start it, on a fresh directory.
  */
 import type { TestProject } from "vitest/node"
-import { mkdir, mkdtemp, rm } from "node:fs/promises"
-import { tmpdir } from "node:os"
-import { join } from "node:path"
+import { mkdir, rm } from "node:fs/promises"
 import { fileURLToPath } from "node:url"
 import * as Bundle from "./Bundle.ts"
+import * as DataDirectory from "./DataDirectory.ts"
 import * as Process from "./Process.ts"
 
 declare module "vitest" {
@@ -23,7 +22,7 @@ const path = (relative: string) => fileURLToPath(new URL(relative, import.meta.u
 export const setup = async (project: TestProject) => {
   await mkdir(path("../../../../.tsbuild"), { recursive: true })
   const bundle = await Bundle.build()
-  const dataDir = await mkdtemp(join(tmpdir(), "muster-cli-"))
+  const dataDir = await DataDirectory.make("cli")
   const options = { env: { MUSTER_DATA_DIR: dataDir }, program: bundle.entry }
   const handlers = path("../../../../examples/handlers/tasks.ts")
   const started = await Process.run(

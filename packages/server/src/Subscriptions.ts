@@ -1,7 +1,7 @@
 /**
  * The projections that follow the log, running.
  */
-import { Clock, Context, Effect, Layer } from "effect"
+import { Clock, Context, Effect, Layer, Schedule } from "effect"
 import type { SqlClient } from "effect/sql/SqlClient"
 import type { EventStore, EventStoreError } from "./EventStore.ts"
 import { CoordinatorMetrics } from "./Metrics.ts"
@@ -10,6 +10,9 @@ import * as Subscription from "./Subscription.ts"
 
 /** How old what a scrape is told of the lag may be. Milliseconds. */
 const lagFreshFor = 5_000
+
+/** How often the metrics hear of the lag unasked. Milliseconds. */
+const lagInterval = 15_000
 
 /** How far one projection is behind. */
 export interface Lag {
@@ -44,6 +47,8 @@ export const layer: Layer.Layer<Subscriptions, never, SqlClient | EventStore | C
       known = { at: now, lags: found }
       return found
     })
+    // So that whoever scrapes finds the lag although nobody else asks for it.
+    yield* Effect.forkScoped(Effect.repeat(Effect.ignore(lags), Schedule.spaced(lagInterval)))
     return Subscriptions.of({ lags })
   })
 )

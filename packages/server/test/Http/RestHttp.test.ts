@@ -7,6 +7,7 @@ import * as EventQueries from "../../src/ReadModels/EventQueries.ts"
 import { client, send } from "./TestClient.ts"
 import { newManagerId } from "./TestIds.ts"
 import * as TestManager from "./TestManager.ts"
+import { untilVisible } from "../support/Visible.ts"
 import * as TestServer from "./TestServer.ts"
 
 interface Page<Item> {
@@ -132,6 +133,7 @@ layer(TestServer.layer, { excludeTestServices: true, timeout: "30 seconds" })(
         assert.deepStrictEqual(byQuery.items, ofStream)
         assert.isNull(byQuery.nextCursor)
 
+        yield* untilVisible
         const log = yield* all((query) => events.list({ query }))
         assert.deepStrictEqual(
           log.filter((event) => event.stream === stream(id)),

@@ -5,6 +5,7 @@ import { EventStore } from "../../src/EventStore.ts"
 import * as PgEventStore from "../../src/PgEventStore.ts"
 import * as EventQueries from "../../src/ReadModels/EventQueries.ts"
 import * as Muster from "../support/Muster.ts"
+import { untilVisible } from "../support/Visible.ts"
 import { pages } from "./Pages.ts"
 
 const append = Effect.fnUntraced(function* (stream: string, version: number, data: unknown = {}) {
@@ -23,6 +24,7 @@ layer(EventQueries.layer.pipe(Layer.provideMerge(PgEventStore.layer), Layer.prov
           yield* append("suite-a", version)
           if (version % 2 === 0) yield* append("suite-b", version / 2)
         }
+        yield* untilVisible
         for (const limit of [1, 4, 5, 11, 100]) {
           const found = yield* pages((cursor) => events.list({ stream: "suite-a", limit, cursor }))
           assert.deepStrictEqual(
@@ -45,9 +47,11 @@ layer(EventQueries.layer.pipe(Layer.provideMerge(PgEventStore.layer), Layer.prov
     it.effect("go on from the end of what is there now", () =>
       Effect.gen(function* () {
         const events = yield* EventQueries.EventQueries
+        yield* untilVisible
         const [ofStream, ofLog] = [yield* events.end("suite-c"), yield* events.end(undefined)]
         yield* append("suite-c", 1)
         yield* append("suite-d", 1)
+        yield* untilVisible
         const c = yield* events.after({ stream: "suite-c", cursor: ofStream, limit: 10 })
         assert.deepStrictEqual(
           c.events.map(({ stream, version }) => [stream, version]),
@@ -67,6 +71,7 @@ layer(EventQueries.layer.pipe(Layer.provideMerge(PgEventStore.layer), Layer.prov
       Effect.gen(function* () {
         const events = yield* EventQueries.EventQueries
         const sql = yield* SqlClient
+        yield* untilVisible
         const end = yield* events.end(undefined)
         const [appended, commit] = [yield* Deferred.make<void>(), yield* Deferred.make<void>()]
         const late = yield* append("suite-late", 1).pipe(
@@ -80,6 +85,7 @@ layer(EventQueries.layer.pipe(Layer.provideMerge(PgEventStore.layer), Layer.prov
         assert.deepStrictEqual((yield* events.after({ cursor: end, limit: 10 })).events, [])
         yield* Deferred.succeed(commit, undefined)
         yield* Fiber.join(late)
+        yield* untilVisible
         const found = yield* pages((cursor) => events.list({ limit: 1, cursor: cursor ?? end }))
         assert.deepStrictEqual(
           found.flat().map(({ stream }) => stream),

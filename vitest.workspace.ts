@@ -30,6 +30,9 @@ export default defineConfig({
   test: {
     // Many tests wait for processes more than they compute, so there is one for each processor, not one less.
     maxWorkers: availableParallelism(),
+    // Machines that run CI are shared and noisy, and many tests race real processes against real limits of time. There a
+    // test gets a second chance, and vitest says which one needed it; at a desk it gets none.
+    retry: process.env["CI"] === undefined ? 0 : 1,
     projects: [
       ...["domain", "server", "manager", "worker", "client", "cli"].map(packageProject),
       {

@@ -3,7 +3,7 @@
  */
 import { Schema } from "effect"
 import { SuiteId } from "../Suite/Id.ts"
-import { Instant } from "../Suite/View.ts"
+import { Instant, instant } from "../Suite/View.ts"
 import { Epoch, ManagerId } from "./Id.ts"
 import { ManagerSpec, ManagerState } from "./Spec.ts"
 import type { State } from "./State.ts"
@@ -19,8 +19,6 @@ export const ManagerView = Schema.Struct({
   updatedAt: Instant
 })
 export type ManagerView = typeof ManagerView.Type
-
-const instant = (at: number) => new Date(at).toISOString()
 
 /** The view of a manager, or nothing when there is none. A suspected one shows what it was doing. */
 export const fromState = (state: State): ManagerView | undefined => {

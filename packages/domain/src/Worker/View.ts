@@ -3,7 +3,7 @@
  */
 import { Schema } from "effect"
 import { ManagerId } from "../Manager/Id.ts"
-import { Instant } from "../Suite/View.ts"
+import { Instant, instant } from "../Suite/View.ts"
 import { WorkerId } from "./Id.ts"
 import type { State } from "./State.ts"
 
@@ -22,8 +22,6 @@ export const WorkerView = Schema.Struct({
 export type WorkerView = typeof WorkerView.Type
 
 const states = { Running: "running", Crashed: "crashed", Stopped: "stopped" } as const
-
-const instant = (at: number) => new Date(at).toISOString()
 
 /** The view of a worker, or nothing when there is none. */
 export const fromState = (state: State): WorkerView | undefined => {

@@ -14,7 +14,7 @@ import { ManagerEntity } from "@muster/domain/Entities/ManagerEntity"
 import { SuiteEntity } from "@muster/domain/Entities/SuiteEntity"
 import { Unavailable } from "@muster/domain/Errors"
 import type { ManagerCommand } from "@muster/domain/Manager/Commands"
-import { decider } from "@muster/domain/Manager/Decider"
+import { decider, owedReclaims } from "@muster/domain/Manager/Decider"
 import type { Directive } from "@muster/domain/Manager/Directive"
 import { ManagerOffline } from "@muster/domain/Manager/Errors"
 import { schemaVersion } from "@muster/domain/Manager/Events"
@@ -129,7 +129,7 @@ export const layer: Layer.Layer<never, never, Sharding | EventStore> = ManagerEn
         const state = yield* aggregate.look((current) => current)
         if (state._tag === "Unknown") return undefined
         if (state._tag !== "Offline" && !state.session.ready) return undefined
-        for (const { epoch, suiteId } of state.ended) {
+        for (const { epoch, suiteId } of owedReclaims(state)) {
           if (suiteId === null || reclaimed.has(epoch)) continue
           yield* EntityCall.untilAnswered(suiteOf(suiteId).Reclaim({ managerId, epoch }))
           reclaimed.add(epoch)

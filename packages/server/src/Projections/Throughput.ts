@@ -5,13 +5,12 @@
 import type { SuiteEvent } from "@muster/domain/Suite/Events"
 import type { Recorded } from "@muster/domain/Recorded"
 import type { Outcome } from "@muster/domain/Task/Attempt"
+import * as LogEvent from "../LogEvent.ts"
 import * as Param from "../Param.ts"
 import type { Projection } from "../Subscription.ts"
 
+/** The subscription gives only events of this type, and only suites write them. */
 type AttemptsEnded = Extract<SuiteEvent, { readonly _tag: "AttemptsEnded" }>
-
-// The subscription gives only events of this type, and only suites write them.
-const decode = (recorded: Recorded) => recorded.data as unknown as Omit<AttemptsEnded, "_tag">
 
 const minuteMillis = 60_000
 
@@ -25,7 +24,7 @@ interface Cell {
 /** One cell for each minute and outcome that the events speak of. */
 const count = (events: ReadonlyArray<Recorded>): ReadonlyArray<Cell> => {
   const cells = new Map<string, Cell>()
-  for (const { at, attempts } of events.map(decode)) {
+  for (const { at, attempts } of events.map(LogEvent.decode<AttemptsEnded>)) {
     const minute = Math.floor(at / minuteMillis) * minuteMillis
     for (const { duration, outcome } of attempts) {
       const key = `${minute} ${outcome}`

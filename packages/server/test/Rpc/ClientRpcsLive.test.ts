@@ -9,6 +9,7 @@ import { newManagerId, newSuiteId } from "../Http/TestIds.ts"
 import * as TestManager from "../Http/TestManager.ts"
 import * as TestServer from "../Http/TestServer.ts"
 import { eventually } from "../support/Eventually.ts"
+import { untilVisible } from "../support/Visible.ts"
 import * as TestRpcClient from "./TestRpcClient.ts"
 
 const command = { program: "true" } as const
@@ -260,6 +261,8 @@ layer(TestServer.layer, { excludeTestServices: true, timeout: "30 seconds" })("c
       const fromCursor = yield* tail({ stream: stream(suiteId), cursor: nextCursor })
       yield* eventually(Ref.get(fromCursor), (types) => types.length === 1)
       const ofStream = yield* tail({ stream: stream(suiteId) })
+      // "Now" in the log is where its readers are, which may be before what was just stored.
+      yield* untilVisible
       const ofLog = yield* tail({})
       let pauses = 0
       // The tails begin when their first question is answered, so go on until each has seen something.

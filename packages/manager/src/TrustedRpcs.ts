@@ -6,17 +6,13 @@
  * hands them in (`Next`, `Ended`), and again by the coordinator that takes the report. Values of these types are their own
  * JSON, so the wire does not change (a test proves it).
  */
-import { Schema } from "effect"
 import { RpcGroup } from "effect/rpc"
 import { ManagersOnly } from "@muster/domain/Rpc/Authentication"
 import * as Manager from "@muster/domain/Rpc/ManagerRpcs"
+import { trusted } from "@muster/domain/Rpc/Trusted"
 import * as Worker from "@muster/domain/Rpc/WorkerRpcs"
 
-const asIs = <A>() => Schema.declare((_): _ is A => true)
-
-const LeaseTasks = Manager.LeaseTasks.setSuccess(asIs<Manager.LeaseReply>())
-
-const ReportTasks = Manager.ReportTasks.setPayload(asIs<(typeof Manager.ReportTasks)["payloadSchema"]["Type"]>())
+const ReportTasks = Manager.ReportTasks.setPayload(trusted<(typeof Manager.ReportTasks)["payloadSchema"]["Type"]>())
 
 /** `ManagerRpcs` as the manager calls it. */
 export class ManagerRpcs extends RpcGroup.make(
@@ -24,7 +20,7 @@ export class ManagerRpcs extends RpcGroup.make(
   Manager.Ready,
   Manager.Heartbeat,
   Manager.ChangeActivity,
-  LeaseTasks,
+  Manager.LeaseTasks,
   ReportTasks,
   Manager.Released,
   Manager.ReportWorkers,
@@ -32,7 +28,7 @@ export class ManagerRpcs extends RpcGroup.make(
   Manager.Leave
 ).middleware(ManagersOnly) {}
 
-const Next = Worker.Next.setSuccess(asIs<ReadonlyArray<Worker.WorkItem>>())
+const Next = Worker.Next.setSuccess(trusted<ReadonlyArray<Worker.WorkItem>>())
 
 /** `WorkerRpcs` as the manager serves it. */
 export class WorkerRpcs extends RpcGroup.make(Worker.Attach, Next, Worker.Started, Worker.Ended, Worker.Beat) {}

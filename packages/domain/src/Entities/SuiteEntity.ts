@@ -3,20 +3,22 @@
  *
  * All messages are volatile: a message that is lost with its coordinator was not answered, so whoever sent it sends it
  * again, and the command id makes that harmless. Nothing is stored twice, once as message and once as event.
+ *
+ * What comes in thousands is not checked here again: specs were where a client's call arrived, results where a manager's did.
  */
 import { Schema } from "effect"
 import { Entity } from "effect/cluster"
 import { Rpc } from "effect/rpc"
 import { Unavailable } from "../Errors.ts"
 import { Epoch, ManagerId } from "../Manager/Id.ts"
-import { Timestamp } from "../Millis.ts"
-import { LeaseReply, ReportReply } from "../Rpc/ManagerRpcs.ts"
+import { ReportReply } from "../Rpc/ManagerRpcs.ts"
+import type { LeaseReply, ReportTasks } from "../Rpc/ManagerRpcs.ts"
+import { trusted } from "../Rpc/Trusted.ts"
 import { SuiteError } from "../Suite/Errors.ts"
 import { TaskIndex } from "../Suite/Id.ts"
 import { CancelMode, SuiteSpec } from "../Suite/Spec.ts"
 import { SuiteView } from "../Suite/View.ts"
-import { AttemptResult } from "../Task/Attempt.ts"
-import { TaskSpec } from "../Task/Spec.ts"
+import type { TaskSpec } from "../Task/Spec.ts"
 
 const asked = { commandId: Schema.String, actor: Schema.String }
 const error = Schema.Union([SuiteError, Unavailable])
@@ -24,13 +26,16 @@ const error = Schema.Union([SuiteError, Unavailable])
 /** A command that is answered with the suite as it is afterwards. */
 const command = <const Tag extends string>(tag: Tag) => Rpc.make(tag, { payload: asked, success: SuiteView, error })
 
+/** What a manager reports of its tasks. */
+type Report = (typeof ReportTasks)["payloadSchema"]["Type"]
+
 /** What a command did to how many tasks. */
 const Affected = Schema.Struct({ suite: SuiteView, tasks: Schema.Int })
 
 export const SuiteEntity = Entity.make("Suite", [
   Rpc.make("Create", { payload: { ...asked, spec: SuiteSpec }, success: SuiteView, error }),
   Rpc.make("Submit", {
-    payload: { ...asked, tasks: Schema.Array(TaskSpec) },
+    payload: { ...asked, tasks: trusted<ReadonlyArray<TaskSpec>>() },
     success: Schema.Struct({ firstIndex: Schema.Int, count: Schema.Int }),
     error
   }),
@@ -50,7 +55,7 @@ export const SuiteEntity = Entity.make("Suite", [
   }),
   Rpc.make("Lease", {
     payload: { ...asked, managerId: ManagerId, epoch: Epoch, max: Schema.Int, wait: Schema.Int },
-    success: LeaseReply,
+    success: trusted<LeaseReply>(),
     error
   }),
   Rpc.make("Report", {
@@ -58,9 +63,9 @@ export const SuiteEntity = Entity.make("Suite", [
       ...asked,
       managerId: ManagerId,
       epoch: Epoch,
-      started: Schema.Array(Schema.Tuple([Schema.Int, Schema.Int, Timestamp])),
-      ended: Schema.Array(AttemptResult),
-      returned: Schema.Array(Schema.Tuple([Schema.Int, Schema.Int]))
+      started: trusted<Report["started"]>(),
+      ended: trusted<Report["ended"]>(),
+      returned: trusted<Report["returned"]>()
     },
     success: ReportReply,
     error

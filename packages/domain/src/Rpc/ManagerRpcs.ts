@@ -15,6 +15,7 @@ import { Activity, ManagerSpec } from "../Manager/Spec.ts"
 import { Timestamp } from "../Millis.ts"
 import { SuiteError } from "../Suite/Errors.ts"
 import { SuiteId } from "../Suite/Id.ts"
+import { trusted } from "./Trusted.ts"
 import { AttemptResult } from "../Task/Attempt.ts"
 import { TaskSpec } from "../Task/Spec.ts"
 import { ManagersOnly } from "./Authentication.ts"
@@ -70,10 +71,13 @@ export const LeaseReply = Schema.Struct({
 })
 export type LeaseReply = typeof LeaseReply.Type
 
-/** Up to `max` tasks; waits up to `wait` milliseconds for the first one. */
+/**
+ * Up to `max` tasks; waits up to `wait` milliseconds for the first one. The answer passes as it is: its specs were checked
+ * when they were submitted.
+ */
 export const LeaseTasks = Rpc.make("LeaseTasks", {
   payload: { ...session, suiteId: SuiteId, commandId: Schema.String, max: Schema.Int, wait: Schema.Int },
-  success: LeaseReply,
+  success: trusted<LeaseReply>(),
   error: Schema.Union([SuiteError, Unavailable])
 })
 

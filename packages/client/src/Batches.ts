@@ -1,10 +1,10 @@
 /**
  * Many tasks on their way to a suite: cut into batches that fit a message, several under way at once.
  */
-import { Effect, Predicate, Stream } from "effect"
+import { Effect, Predicate, Result, Stream } from "effect"
 import type { InvalidInput } from "@muster/domain/Errors"
 import type { TaskSpec } from "@muster/domain/Task/Spec"
-import { decodeTask } from "./Input.ts"
+import { decodeTasks } from "./Input.ts"
 
 /** Tasks in one request: enough to make its cost small, few enough that one decision stays short. */
 export const defaultSize = 1_000
@@ -86,28 +86,51 @@ export interface Options {
   readonly onSubmitted?: (soFar: Submitted) => Effect.Effect<void>
 }
 
-/** Checks and sends a stream of tasks in batches. The field of an error names the task's place, such as `tasks[3].args`. */
+/** Several tasks, there already or still coming. */
+export type Many<A, E = never, R = never> = Iterable<A> | Stream.Stream<A, E, R>
+
+export const toStream = <A, E, R>(many: Many<A, E, R>): Stream.Stream<A, E, R> =>
+  Stream.isStream(many) ? many : Stream.fromIterable(many, { chunkSize: defaultSize })
+
+/** Checks and sends tasks in batches. The field of an error names the task's place, such as `tasks[3].args`. */
 export const submit = <E, R, E2>(
-  tasks: Stream.Stream<unknown, E, R>,
+  tasks: Many<unknown, E, R>,
   send: (tasks: ReadonlyArray<TaskSpec>) => Effect.Effect<IndexRange, E2>,
   options: Options = {}
 ): Effect.Effect<Submitted, E | E2 | InvalidInput, R> =>
   Effect.suspend(() => {
+    const { batchSize = defaultSize, concurrency = defaultConcurrency } = options
+    const add = (soFar: Submitted, range: IndexRange) => {
+      const next = append(soFar, range)
+      return Effect.as(options.onSubmitted?.(next) ?? Effect.void, next)
+    }
+    const inOrder = (batches: Stream.Stream<ReadonlyArray<TaskSpec>, E | InvalidInput, R>) =>
+      batches.pipe(
+        Stream.mapEffect(send, { concurrency }),
+        Stream.runFoldEffect(() => nothing, add)
+      )
+
+    // Few tasks that are all there are one request, and should not cost more than that.
+    if (Array.isArray(tasks) && tasks.length <= batchSize) {
+      const checked = decodeTasks(tasks, 0)
+      if (Result.isFailure(checked)) return Effect.fail(checked.failure)
+      const [first = [], ...others] = split(checked.success)
+      if (first.length === 0) return Effect.succeed(nothing)
+      return others.length > 0
+        ? inOrder(Stream.fromIterable([first, ...others]))
+        : Effect.flatMap(send(first), (range) => add(nothing, range))
+    }
+
     let place = 0
-    const check = (batch: ReadonlyArray<unknown>) =>
-      Effect.forEach(batch, (task) => decodeTask(task, `tasks[${place++}]`))
-    return tasks.pipe(
-      Stream.groupedWithin(options.batchSize ?? defaultSize, longestWait),
-      Stream.mapEffect(check),
+    return toStream(tasks).pipe(
+      Stream.groupedWithin(batchSize, longestWait),
+      Stream.mapEffect((batch) => {
+        const first = place
+        place += batch.length
+        return Effect.fromResult(decodeTasks(batch, first))
+      }),
       Stream.map(split),
       Stream.flattenIterable,
-      Stream.mapEffect(send, { concurrency: options.concurrency ?? defaultConcurrency }),
-      Stream.runFoldEffect(
-        () => nothing,
-        (soFar, range) => {
-          const next = append(soFar, range)
-          return Effect.as(options.onSubmitted?.(next) ?? Effect.void, next)
-        }
-      )
+      inOrder
     )
   })

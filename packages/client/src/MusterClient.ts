@@ -28,6 +28,7 @@ import type { CancelMode } from "@muster/domain/Suite/Spec"
 import type { TaskSpec } from "@muster/domain/Task/Spec"
 import { Name } from "@muster/domain/Text"
 import * as Batches from "./Batches.ts"
+import type { Many } from "./Batches.ts"
 import * as Connection from "./Connection.ts"
 import { HandlerBroke, WaitTimedOut } from "./Errors.ts"
 import * as Handlers from "./Handlers.ts"
@@ -42,17 +43,11 @@ export type Options = Connection.Options
 export type SuiteInput = (typeof SuiteSpec)["Encoded"]
 export type TaskInput = (typeof TaskSpec)["Encoded"]
 
-/** Several tasks, there already or still coming. */
-export type Many<A, E = never, R = never> = Iterable<A> | Stream.Stream<A, E, R>
-
 /** What a list is asked for. With `limit` it ends after so many items, else it is read to its end. */
 export type Query<Tag extends Connection.Rpcs["_tag"]> = Omit<
   Rpc.PayloadConstructor<Extract<Connection.Rpcs, { readonly _tag: Tag }>>,
   "cursor"
 >
-
-const toStream = <A, E, R>(many: Many<A, E, R>): Stream.Stream<A, E, R> =>
-  Stream.isStream(many) ? many : Stream.fromIterable(many, { chunkSize: Batches.defaultSize })
 
 /** Items in one page of a list that is read to its end. */
 const pageSize = 1_000
@@ -106,7 +101,7 @@ const make = Effect.fnUntraced(function* (options: Options) {
     submitOptions?: Batches.Options
   ) =>
     Batches.submit(
-      toStream(tasks),
+      tasks,
       (batch) => command((commandId) => rpc.SubmitTasks({ suiteId, tasks: batch, commandId })),
       submitOptions
     )
@@ -193,7 +188,7 @@ const make = Effect.fnUntraced(function* (options: Options) {
     handler: Handler<Name, Input, Output, Failure>,
     inputs: Many<Input, E, R>,
     { settings, ...submitOptions }: Batches.Options & { readonly settings?: Handlers.Settings } = {}
-  ) => submit(suiteId, Handlers.toTasks(handler, toStream(inputs), settings), submitOptions)
+  ) => submit(suiteId, Handlers.toTasks(handler, Batches.toStream(inputs), settings), submitOptions)
 
   /** What the tasks of a typed handler came to, as they settle. The suite must hold no other tasks. */
   const handlerResults = <Name extends string, Input, Output, Failure>(

@@ -2,7 +2,6 @@
  * Runs a manager with the settings of the environment. Standard output has one line, when the manager is connected:
  * `{"ready":true,"managerId":"…","pid":…}`; all else goes to standard error.
  */
-import "effect/schema/SchemaJITCompiler/enable"
 import { NodeRuntime } from "@effect/platform-node"
 import { Effect, Logger } from "effect"
 import * as Manager from "./Manager.ts"

@@ -2,7 +2,6 @@
  * A coordinator as a process of its own, with the settings of the environment. Standard output stays empty; the log goes
  * to standard error.
  */
-import "effect/schema/SchemaJITCompiler/enable"
 import { NodeRuntime } from "@effect/platform-node"
 import { Effect, Logger } from "effect"
 import { run } from "./Server.ts"

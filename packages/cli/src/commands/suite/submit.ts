@@ -48,7 +48,7 @@ const load = Effect.fnUntraced(function* ({ file, format }: Values) {
   }
   const { suite, tasks } = yield* TaskFile.read(file, chosen)
   const Input = yield* Effect.promise(() => import("@muster/client/Input"))
-  yield* Effect.forEach(tasks, (task, place) => Input.decodeTask(task, `tasks[${place}]`), { discard: true })
+  yield* Effect.fromResult(Input.decodeTasks(tasks, 0))
   if (tasks.length === 0) return yield* Failure.usage(`${file} has no tasks`)
   return { suite, tasks: Stream.fromIterable(tasks), count: tasks.length }
 })

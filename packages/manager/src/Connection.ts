@@ -7,7 +7,7 @@ import { Headers } from "effect/http"
 import { RpcClient, RpcMiddleware } from "effect/rpc"
 import type { RpcClientError } from "effect/rpc"
 import { ManagersOnly } from "@muster/domain/Rpc/Authentication"
-import { ManagerRpcs } from "./TrustedRpcs.ts"
+import { ManagerRpcs } from "@muster/domain/Rpc/ManagerRpcs"
 import * as Serialization from "@muster/domain/Rpc/Serialization"
 
 export type Client = RpcClient.FromGroup<typeof ManagerRpcs, RpcClientError.RpcClientError>

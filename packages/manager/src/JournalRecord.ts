@@ -5,25 +5,25 @@ import { Result, Schema } from "effect"
 import { crc32 } from "node:zlib"
 import { Epoch } from "@muster/domain/Manager/Id"
 import { SuiteId } from "@muster/domain/Suite/Id"
-import { AttemptResult } from "@muster/domain/Task"
+import { AttemptResults, pack } from "@muster/domain/Task/Packed"
 
 /** Results as they are handed in together. */
 export const Report = Schema.Struct({
   commandId: Schema.String,
   suiteId: SuiteId,
   epoch: Epoch,
-  ended: Schema.Array(AttemptResult)
+  ended: AttemptResults
 })
 export type Report = typeof Report.Type
 
-const decodeReport = Schema.decodeUnknownResult(Schema.fromJsonString(Report))
+const decodeReport = Schema.decodeUnknownResult(Schema.fromJsonString(Schema.toCodecJson(Report)))
 
 const headerSize = 8
 
 export const encode = (report: Report): Uint8Array => {
   const { commandId, ended, epoch, suiteId } = report
-  // Every field is plain JSON as it is, so encoding it by its schema would only copy it.
-  const text = Buffer.from(JSON.stringify({ commandId, suiteId, epoch, ended }))
+  // Every other field is plain JSON as it is, so encoding it by its schema would only copy it.
+  const text = Buffer.from(JSON.stringify({ commandId, suiteId, epoch, ended: ended.map(pack) }))
   const data = Buffer.allocUnsafe(headerSize + text.length)
   data.writeUInt32LE(text.length, 0)
   data.writeUInt32LE(crc32(text), 4)

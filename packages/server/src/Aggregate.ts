@@ -13,6 +13,7 @@ import { Unavailable } from "@muster/domain/Errors"
 import type { Recorded } from "@muster/domain/Recorded"
 import type { CommandAlreadyHandled, EventStoreError, NewEvent, VersionConflict, Write } from "./EventStore.ts"
 import { EventStore } from "./EventStore.ts"
+import * as LogEvent from "./LogEvent.ts"
 
 /** An event with the version that it has, or will have once the append is through. */
 export interface Versioned<Event> {
@@ -181,10 +182,8 @@ export const make = <State, Command, Event extends { readonly _tag: string }, Er
         for (const event of events) {
           state = decider.evolve(state, event)
           appended.push({ event, version: current.version + appended.length + 1 })
-          const { _tag, ...data } = event
           news.push({
-            type: _tag,
-            data,
+            ...LogEvent.encode(event),
             metadata: {
               actor: asked.actor,
               schemaVersion: definition.schemaVersion,

@@ -10,6 +10,7 @@ import * as InputProblem from "@muster/domain/Api/InputProblem"
 import type * as Handler from "@muster/domain/Handler"
 import { taskId } from "@muster/domain/Suite/Id"
 import type { AttemptResult, HandlerSpec, Outcome } from "@muster/domain/Task"
+import { finishedAt, toMicroseconds } from "@muster/domain/Task/Packed"
 import * as Text from "@muster/domain/Text"
 import type { Announcement, Attempt } from "./Executor.ts"
 import { notStarted } from "./Executor.ts"
@@ -251,8 +252,8 @@ class RunContext implements Handler.HandlerContext {
 }
 
 const times = ({ item: { attempt, index }, startedAt }: Attempt, since: number) => {
-  const duration = performance.now() - since
-  return { index, attempt, startedAt, finishedAt: Math.max(startedAt, Date.now()), duration }
+  const duration = toMicroseconds(performance.now() - since)
+  return { index, attempt, startedAt, finishedAt: finishedAt(startedAt, duration), duration }
 }
 
 /** What a handler's end means. */

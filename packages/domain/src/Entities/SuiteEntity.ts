@@ -18,6 +18,7 @@ import { SuiteError } from "../Suite/Errors.ts"
 import { TaskIndex } from "../Suite/Id.ts"
 import { CancelMode, SuiteSpec } from "../Suite/Spec.ts"
 import { SuiteView } from "../Suite/View.ts"
+import { AttemptResults } from "../Task/Packed.ts"
 import type { TaskSpec } from "../Task/Spec.ts"
 
 const asked = { commandId: Schema.String, actor: Schema.String }
@@ -64,7 +65,7 @@ export const SuiteEntity = Entity.make("Suite", [
       managerId: ManagerId,
       epoch: Epoch,
       started: trusted<Report["started"]>(),
-      ended: trusted<Report["ended"]>(),
+      ended: AttemptResults,
       returned: trusted<Report["returned"]>()
     },
     success: ReportReply,

@@ -16,7 +16,7 @@ import { Timestamp } from "../Millis.ts"
 import { SuiteError } from "../Suite/Errors.ts"
 import { SuiteId } from "../Suite/Id.ts"
 import { trusted } from "./Trusted.ts"
-import { AttemptResult } from "../Task/Attempt.ts"
+import { AttemptResults } from "../Task/Packed.ts"
 import { TaskSpec } from "../Task/Spec.ts"
 import { ManagersOnly } from "./Authentication.ts"
 
@@ -98,7 +98,7 @@ export const ReportTasks = Rpc.make("ReportTasks", {
     suiteId: SuiteId,
     commandId: Schema.String,
     started: Schema.Array(Schema.Tuple([Schema.Int, Schema.Int, Timestamp])),
-    ended: Schema.Array(AttemptResult),
+    ended: AttemptResults,
     returned: Schema.Array(Schema.Tuple([Schema.Int, Schema.Int]))
   },
   success: ReportReply,

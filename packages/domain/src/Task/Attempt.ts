@@ -31,9 +31,12 @@ export type Outcome = typeof Outcome.Type
 /** Most attempts that a task can have: manual retries included, so far more than any retry policy allows. */
 export const maxAttempts = 32_767
 
+/** The highest index that a task can have. */
+export const maxIndex = 2 ** 31 - 2
+
 /** How one attempt ended, as its manager reports it. */
 export const AttemptResult = Schema.Struct({
-  index: Schema.Int.check(Schema.isBetween({ minimum: 0, maximum: 2 ** 31 - 2 })),
+  index: Schema.Int.check(Schema.isBetween({ minimum: 0, maximum: maxIndex })),
   /** Number of the attempt, from 1. */
   attempt: Schema.Int.check(Schema.isBetween({ minimum: 1, maximum: maxAttempts })),
   outcome: Outcome,

@@ -8,6 +8,7 @@ import type { InvalidInput } from "@muster/domain/Errors"
 import * as PageLimits from "@muster/domain/Page"
 import type { Recorded } from "@muster/domain/Recorded"
 import * as EventStore from "../EventStore.ts"
+import * as LogEvent from "../LogEvent.ts"
 import * as Cursor from "./Cursor.ts"
 import * as Query from "./Query.ts"
 
@@ -80,7 +81,7 @@ export const make = Effect.gen(function* () {
       const cursors = streamCursors(stream)
       const after = yield* cursors.decode(cursor, 0)
       const events = yield* store.readStream(stream, { after, limit })
-      return { events, cursor: cursors.encode(events.at(-1)?.version ?? after) }
+      return { events: events.map(LogEvent.readable), cursor: cursors.encode(events.at(-1)?.version ?? after) }
     },
     Effect.catchTag("EventStoreError", unavailable)
   )
@@ -89,7 +90,7 @@ export const make = Effect.gen(function* () {
     function* (cursor: string | undefined, limit: number) {
       const after = yield* logCursors.decode(cursor, ["0", 0])
       const page = yield* store.readAll({ after: asLogPlace(after), limit })
-      return { events: page.events, cursor: fromLogPlace(page.cursor) }
+      return { events: page.events.map(LogEvent.readable), cursor: fromLogPlace(page.cursor) }
     },
     Effect.catchTag("EventStoreError", unavailable)
   )

@@ -9,6 +9,7 @@ import { stream } from "@muster/domain/Suite/Id"
 import type { SuiteId } from "@muster/domain/Suite/Id"
 import type { Range, SuiteEvent } from "@muster/domain/Suite/Events"
 import type { Recorded } from "@muster/domain/Recorded"
+import * as LogEvent from "../LogEvent.ts"
 import * as Query from "./Query.ts"
 
 /** An event that settles tasks, with its place in the stream. */
@@ -67,8 +68,7 @@ export const make = Effect.gen(function* () {
     return {
       settlements: found.map((row) => ({
         version: row.version,
-        // Only this system writes the log, and the statement asks for these two types.
-        event: { _tag: row.type, ...(row.data as object) } as Settlement["event"]
+        event: LogEvent.decode<Settlement["event"]>(row)
       })),
       upTo: Math.max(last ?? version, version)
     }

@@ -111,9 +111,19 @@ describe("the ranges in which plain tasks lie", () => {
           const queued = indexes.filter((index) => phase(index) === Phase.queued)
           happens({ _tag: "TasksCancelled", ranges: fromIndexes(queued), reason: "x", at: S.now })
         } else if (kind === "start") {
-          happens(S.started(S.a, assigned.map((index) => [index, 1] as const)))
+          happens(
+            S.started(
+              S.a,
+              assigned.map((index) => [index, 1] as const)
+            )
+          )
         } else if (kind === "end") {
-          happens(S.ended(S.a, assigned.map((index) => ({ ...S.result(index), next: "succeeded" as const }))))
+          happens(
+            S.ended(
+              S.a,
+              assigned.map((index) => ({ ...S.result(index), next: "succeeded" as const }))
+            )
+          )
         } else {
           const tasks = Array.from({ length: most }, (_, k) =>
             k % every === 0 ? { ...S.spec, labels: ["x"] } : S.spec

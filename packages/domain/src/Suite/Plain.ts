@@ -6,6 +6,7 @@
  *
  * A plain task is queued or assigned, and has had no attempt; if it is assigned, then for its first one.
  */
+import type { TaskSpec } from "../Task/Spec.ts"
 import type { Range, SuiteEvent } from "./Events.ts"
 import { RangeList, fromIndexes, ofRanges } from "./RangeList.ts"
 import type { Existing } from "./State.ts"
@@ -43,17 +44,11 @@ export const change = (state: Existing, event: SuiteEvent): Change => {
         plain,
         [],
         fromIndexes(
-          event.tasks.flatMap(([index]) =>
-            plain.has(index) && tasks.phaseOf(index) === Phase.assigned ? [index] : []
-          )
+          event.tasks.flatMap(([index]) => (plain.has(index) && tasks.phaseOf(index) === Phase.assigned ? [index] : []))
         )
       )
     case "AttemptsEnded":
-      return changed(
-        plain,
-        [],
-        fromIndexes(event.attempts.flatMap(({ index }) => (plain.has(index) ? [index] : [])))
-      )
+      return changed(plain, [], fromIndexes(event.attempts.flatMap(({ index }) => (plain.has(index) ? [index] : []))))
     case "TasksCancelled":
       return changed(plain, [], inPhase(state, event.ranges, Phase.queued))
     case "TaskCancellationRequested":
@@ -113,13 +108,16 @@ const plainOf = ({
   const found = new RangeList()
   let first = 0
   for (const [k, task] of tasks.entries()) {
-    if ((task.priority ?? 0) === 0 && (task.labels?.length ?? 0) === 0) continue
+    if (isPlain(task)) continue
     found.add(firstIndex + first, firstIndex + k - 1)
     first = k + 1
   }
   found.add(firstIndex + first, firstIndex + tasks.length - 1)
   return found.ranges()
 }
+
+/** Whether a task is plain when it is submitted. How often it is tried again is no matter of rows. */
+export const isPlain = ({ labels, priority }: TaskSpec): boolean => (priority ?? 0) === 0 && (labels?.length ?? 0) === 0
 
 /** The plain ones among tasks that are in a phase. */
 const inPhase = ({ plain, tasks }: Existing, ranges: ReadonlyArray<Range>, phase: Phase): ReadonlyArray<Range> => {

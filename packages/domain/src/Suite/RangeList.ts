@@ -91,7 +91,11 @@ export class RangeList {
   within(first: number, last: number): Array<[number, number]> {
     const found: Array<[number, number]> = []
     if (first > last) return found
-    for (let place = this.firstEndingAtOrAfter(first); place < this.from.length && (this.from[place] ?? 0) <= last; place++) {
+    for (
+      let place = this.firstEndingAtOrAfter(first);
+      place < this.from.length && (this.from[place] ?? 0) <= last;
+      place++
+    ) {
       found.push([Math.max(this.from[place] ?? 0, first), Math.min(this.to[place] ?? -1, last)])
     }
     return found

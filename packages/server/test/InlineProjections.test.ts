@@ -55,18 +55,13 @@ layer(PgEventStore.layer.pipe(Layer.provideMerge(Muster.layer)), { excludeTestSe
       Effect.gen(function* () {
         const sql = yield* SqlClient
         const totals = { events: 0, sequentials: 0 }
-        for (const [seed, commits] of [
-          [1, 60],
-          [2, 60],
-          [3, 60],
-          [4, 60],
-          [5, 60],
-          [6, 60],
-          [7, 14],
-          [8, 15],
-          [9, 16]
-        ] as const) {
-          const id = SuiteId.make(`000000000000000${seed}`)
+        const lives = [
+          ...[1, 2, 3, 4, 5, 6].map((seed) => ({ seed, commits: 60 })),
+          // In the midst of things.
+          ...[10, 11, 12].map((seed) => ({ seed, commits: 8 }))
+        ]
+        for (const { commits, seed } of lives) {
+          const id = SuiteId.make(String(seed).padStart(16, "0"))
           const { sequentials, state, version } = yield* live(id, seed, commits)
           totals.events += version
           totals.sequentials += sequentials

@@ -13,6 +13,7 @@ import { schemaVersion } from "@muster/domain/Suite/Events"
 import type { SuiteEvent } from "@muster/domain/Suite/Events"
 import { stream, SuiteId, taskId } from "@muster/domain/Suite/Id"
 import * as State from "@muster/domain/Suite/State"
+import * as Plain from "@muster/domain/Suite/Plain"
 import { fromIndexes, ofRanges } from "@muster/domain/Suite/RangeList"
 import { Phase } from "@muster/domain/Suite/TaskTable"
 import { instant } from "@muster/domain/Suite/View"
@@ -170,7 +171,7 @@ const lease = (max: number): Extract<SuiteCommand, { readonly _tag: "LeaseTasks"
 const report = (
   ended: ReadonlyArray<AttemptResult>,
   started: ReadonlyArray<readonly [number, number, number]> = []
-): SuiteCommand => ({
+): Extract<SuiteCommand, { readonly _tag: "ReportTasks" }> => ({
   _tag: "ReportTasks",
   manager,
   epoch,
@@ -303,6 +304,127 @@ layer(services.pipe(Layer.provideMerge(Muster.layer)), { excludeTestServices: tr
         rows.attempts.map((row) => [row.index, row.number, row.stdout]),
         [[1, 1, "two"]]
       )
+    })
+  )
+
+  it.effect("take one statement for each commit in the life of a lone task", () =>
+    Effect.gen(function* () {
+      const id = suite(26)
+      const opened = yield* open(id)
+      yield* opened.together([create(id)])
+      const afterOne = { atOnce: 3, inSequence: 0 }
+      yield* opened.together([submit([{ program: "true" }]), lease(1)])
+      assert.deepInclude((yield* assertRows(id, opened)).tasks[0], { state: 1, attempt: 1, manager, epoch })
+      assert.deepInclude(yield* SuiteTables.ledgerOf(id), { apart: [], plain: [[0, 0]] })
+      yield* opened.together([report([succeeded(0, { exitCode: 0 })])])
+      assert.deepStrictEqual(opened.written, afterOne)
+      const { leases, plain } = yield* SuiteTables.ledgerOf(id)
+      assert.deepStrictEqual({ leases, plain }, { leases: [], plain: [] })
+      // The next one, which begins before it ends.
+      yield* opened.together([submit([{ program: "true" }]), lease(1)])
+      yield* opened.together([report([], [[1, 1, at + 2]])])
+      yield* opened.together([report([succeeded(1)])])
+      assert.deepStrictEqual(opened.written, { atOnce: 6, inSequence: 0 })
+      const rows = yield* assertRows(id, opened)
+      assert.deepStrictEqual(
+        rows.tasks.map(({ state }) => state),
+        [3, 3]
+      )
+    })
+  )
+
+  it.effect("know who has a task that changes hands within a commit", () =>
+    Effect.gen(function* () {
+      const id = suite(27)
+      const opened = yield* open(id)
+      const other = ManagerId.make("m000000000000002")
+      const giveBack = (indexes: ReadonlyArray<number>) => ({
+        ...report([]),
+        returned: indexes.map((index) => [index, 1] as const)
+      })
+      const ledger = Effect.map(SuiteTables.ledgerOf(id), ({ leases }) =>
+        leases.map((row) => [row.manager, row.tasks] as const)
+      )
+      yield* opened.together([create(id), submit(Array.from({ length: 9 }, () => ({ program: "true" }))), lease(4)])
+      // To the other manager, and a part of that back again.
+      yield* opened.together([
+        giveBack([0, 1, 2]),
+        { ...lease(3), manager: other },
+        { ...giveBack([1]), manager: other },
+        lease(1)
+      ])
+      yield* assertRows(id, opened)
+      assert.deepStrictEqual(yield* ledger, [
+        [
+          manager,
+          [
+            [1, 1],
+            [3, 3]
+          ]
+        ],
+        [
+          other,
+          [
+            [0, 0],
+            [2, 2]
+          ]
+        ]
+      ])
+      // A session that is over leaves nothing behind, the next one of its manager begins anew.
+      yield* opened.together([
+        { _tag: "ReclaimLeases", manager, epoch, now: at + 5 },
+        { ...lease(1), epoch: Epoch.make(2), now: at + 6 }
+      ])
+      yield* assertRows(id, opened)
+      assert.deepStrictEqual(yield* ledger, [
+        [manager, [[1, 1]]],
+        [
+          other,
+          [
+            [0, 0],
+            [2, 2]
+          ]
+        ]
+      ])
+      assert.deepStrictEqual(opened.written, { atOnce: 3, inSequence: 0 })
+      // The end of the suite and its next beginning in one commit.
+      yield* opened.together([
+        { _tag: "CancelTasks", indexes: [3, 4, 5, 6, 7, 8], reason: "x", now: at + 7 },
+        { ...report([succeeded(1)]), epoch: Epoch.make(2) },
+        { ...report([succeeded(0), succeeded(2)]), manager: other },
+        submit([{ program: "true" }]),
+        { ...lease(1), manager: other, now: at + 8 }
+      ])
+      yield* assertRows(id, opened)
+      assert.include((yield* commits(id)).at(-1) ?? [], "SuiteCompleted")
+      assert.deepStrictEqual(yield* ledger, [[other, [[9, 9]]]])
+      assert.strictEqual(opened.written.inSequence, 0)
+    })
+  )
+
+  it.effect("keep few ranges, however scattered the tasks are that are told apart", () =>
+    Effect.gen(function* () {
+      const id = suite(28)
+      const opened = yield* open(id)
+      const many = 6 * Plain.mostRanges
+      const cancel = (indexes: ReadonlyArray<number>): SuiteCommand => ({
+        _tag: "CancelTasks",
+        indexes,
+        reason: "x",
+        now: at + 4
+      })
+      yield* opened.together([create(id), submit(Array.from({ length: many }, () => ({ program: "true" })))])
+      yield* opened.together([lease(many / 3)])
+      const everyOther = Array.from({ length: many / 2 }, (_, k) => 2 * k)
+      yield* opened.together([cancel(everyOther.slice(0, many / 4))])
+      for (const index of everyOther.slice(many / 4, many / 4 + 20)) yield* opened.together([cancel([index])])
+      yield* opened.together([
+        submit(Array.from({ length: many / 2 }, (_, k) => ({ program: "true", labels: k % 2 === 0 ? ["even"] : [] })))
+      ])
+      yield* assertRows(id, opened)
+      assert.strictEqual((yield* SuiteTables.ledgerOf(id)).plain.length, Plain.mostRanges)
+      yield* opened.together([report([succeeded(1), succeeded(5)], [[3, 1, at + 2]])])
+      yield* assertRows(id, opened)
     })
   )
 

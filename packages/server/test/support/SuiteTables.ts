@@ -11,7 +11,7 @@ const attempt = `manager, epoch, started_at, finished_at, duration, outcome, exi
   stdout_bytes, stderr_bytes, output, peak_memory, message`
 
 /** Times as numbers. */
-const withNumbers = (row: object): object =>
+export const withNumbers = (row: object): object =>
   Object.fromEntries(
     Object.entries(row).map(([column, value]) => [column, Predicate.isDate(value) ? value.getTime() : value])
   )

@@ -1,6 +1,6 @@
 import { assert, describe, it } from "@effect/vitest"
 import { Schema } from "effect"
-import { RangeList, fromIndexes } from "@muster/domain/Suite/RangeList"
+import { RangeList, fromIndexes, ofRanges, without } from "@muster/domain/Suite/RangeList"
 
 const Index = Schema.Int.check(Schema.isBetween({ minimum: 0, maximum: 30 }))
 const Change = Schema.Struct({
@@ -62,6 +62,26 @@ describe("a list of ranges", () => {
     const seen: Array<number> = []
     assert.isFalse(list.forEach((index) => seen.push(index) < 3))
     assert.deepStrictEqual(seen, [0, 1, 2])
+  })
+})
+
+describe("ranges without others", () => {
+  const Indexes = Schema.Array(Index)
+
+  it.prop(
+    "are what is in the first and not in the second",
+    [Indexes, Indexes],
+    ([some, others]) => {
+      assert.deepStrictEqual(
+        without(fromIndexes(some), fromIndexes(others)),
+        fromIndexes(some.filter((index) => !others.includes(index)))
+      )
+    },
+    { arbitrary: { runs: 500, size: 40 } }
+  )
+
+  it.prop("make a list, whatever their order", [Indexes], ([indexes]) => {
+    assert.deepStrictEqual(ofRanges(indexes.map((index) => [index, index])).ranges(), fromIndexes(indexes))
   })
 })
 

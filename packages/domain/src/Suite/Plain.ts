@@ -43,12 +43,21 @@ export const change = (state: Existing, event: SuiteEvent): Change => {
       return changed(
         plain,
         [],
-        fromIndexes(
-          event.tasks.flatMap(([index]) => (plain.has(index) && tasks.phaseOf(index) === Phase.assigned ? [index] : []))
+        plainOnes(
+          state,
+          event.tasks.map(([index]) => index),
+          Phase.assigned
         )
       )
     case "AttemptsEnded":
-      return changed(plain, [], fromIndexes(event.attempts.flatMap(({ index }) => (plain.has(index) ? [index] : []))))
+      return changed(
+        plain,
+        [],
+        plainOnes(
+          state,
+          event.attempts.map(({ index }) => index)
+        )
+      )
     case "TasksCancelled":
       return changed(plain, [], inPhase(state, event.ranges, Phase.queued))
     case "TaskCancellationRequested":
@@ -70,10 +79,14 @@ export const change = (state: Existing, event: SuiteEvent): Change => {
 }
 
 /** Makes a change that was found before its event happened. */
-export const apply = ({ plain }: Existing, { crowded, joining, leaving }: Change): void => {
+export const apply = (state: Existing, { crowded, joining, leaving }: Change): void => {
+  const { plain } = state
   for (const [first, last] of joining) plain.add(first, last)
   for (const [first, last] of leaving) plain.remove(first, last)
-  for (const [first, last] of crowded) plain.remove(first, last)
+  if (crowded.length === 0) return
+  // Whole ranges, and maybe very many of them.
+  const gone = new Set(crowded.map(([first]) => first))
+  state.plain = ofRanges(plain.ranges().filter(([first]) => !gone.has(first)))
 }
 
 const changed = (plain: RangeList, joining: ReadonlyArray<Range>, leaving: ReadonlyArray<Range>): Change => ({
@@ -101,6 +114,11 @@ const crowded = (
     .slice(0, tooMany)
 }
 
+/** The plain ones among tasks, if they are in a phase. */
+const plainOnes = ({ plain, tasks }: Existing, indexes: ReadonlyArray<number>, phase?: Phase): ReadonlyArray<Range> =>
+  fromIndexes(indexes.filter((index) => plain.has(index) && (phase === undefined || tasks.phaseOf(index) === phase)))
+
+/** The plain ones among tasks that are submitted. */
 const plainOf = ({
   firstIndex,
   tasks
@@ -117,9 +135,9 @@ const plainOf = ({
 }
 
 /** Whether a task is plain when it is submitted. How often it is tried again is no matter of rows. */
-export const isPlain = ({ labels, priority }: TaskSpec): boolean => (priority ?? 0) === 0 && (labels?.length ?? 0) === 0
+const isPlain = ({ labels, priority }: TaskSpec): boolean => (priority ?? 0) === 0 && (labels?.length ?? 0) === 0
 
-/** The plain ones among tasks that are in a phase. */
+/** The plain ones among ranges of tasks that are in a phase. */
 const inPhase = ({ plain, tasks }: Existing, ranges: ReadonlyArray<Range>, phase: Phase): ReadonlyArray<Range> => {
   const found = new RangeList()
   for (const range of ranges) {

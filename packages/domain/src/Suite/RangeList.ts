@@ -139,10 +139,32 @@ export class RangeList {
 }
 
 /** A list of these ranges, whatever their order. */
-export const ofRanges = (ranges: Iterable<readonly [number, number]>): RangeList => {
+export const ofRanges = (ranges: ReadonlyArray<readonly [number, number]>): RangeList => {
   const list = new RangeList()
-  for (const [first, last] of ranges) list.add(first, last)
+  // In rising order each is put at the end. Anywhere else it would be put between the others, one by one.
+  for (const [first, last] of ranges.toSorted((a, b) => a[0] - b[0])) list.add(first, last)
   return list
+}
+
+/** What of some ranges is in none of the others. Both in rising order. */
+export const without = (
+  ranges: ReadonlyArray<readonly [number, number]>,
+  others: ReadonlyArray<readonly [number, number]>
+): Array<[number, number]> => {
+  const found: Array<[number, number]> = []
+  let place = 0
+  for (const [first, last] of ranges) {
+    let next = first
+    while ((others[place]?.[1] ?? Infinity) < first) place++
+    for (let other = others[place]; other !== undefined && other[0] <= last; other = others[++place]) {
+      if (next < other[0]) found.push([next, other[0] - 1])
+      next = Math.max(next, other[1] + 1)
+      // It may reach into the next range.
+      if (other[1] > last) break
+    }
+    if (next <= last) found.push([next, last])
+  }
+  return found
 }
 
 /** Joins indexes into ranges, whatever their order. */

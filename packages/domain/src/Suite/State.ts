@@ -37,7 +37,7 @@ export interface Existing {
   completedAt: number | undefined
   readonly tasks: TaskTable
   /** Tasks that need not be told apart: `Plain.ts` says which. Nothing is decided by it. */
-  readonly plain: RangeList
+  plain: RangeList
   /** Number of tasks in each phase, by the phase's number. */
   readonly counts: Array<number>
   /** Queued tasks that may be leased at once. */

@@ -6,7 +6,7 @@
 import type { Epoch, ManagerId } from "@muster/domain/Manager/Id"
 import type { Range } from "@muster/domain/Suite/Events"
 import type { Holder } from "@muster/domain/Suite/Holders"
-import { RangeList } from "@muster/domain/Suite/RangeList"
+import { RangeList, ofRanges, without } from "@muster/domain/Suite/RangeList"
 import type { Existing } from "@muster/domain/Suite/State"
 import { Phase } from "@muster/domain/Suite/TaskTable"
 import type { Write } from "../EventStore.ts"
@@ -36,20 +36,25 @@ export const runs = ({ holders, tasks }: Existing, ranges: ReadonlyArray<Range>)
   return found
 }
 
-/** What a commit does to the plain tasks of a suite. */
+/** What a commit does to the plain tasks of a suite. A task that is told apart never is plain again. */
 export class PlainChanges {
-  readonly came = new RangeList()
-  readonly gone = new RangeList()
+  private readonly added: Array<Range> = []
+  private readonly removed: Array<Range> = []
 
   add(ranges: ReadonlyArray<Range>): void {
-    for (const [first, last] of ranges) this.came.add(first, last)
+    for (const range of ranges) this.added.push(range)
   }
 
   remove(ranges: ReadonlyArray<Range>): void {
-    for (const [first, last] of ranges) {
-      this.came.remove(first, last)
-      this.gone.add(first, last)
-    }
+    for (const range of ranges) this.removed.push(range)
+  }
+
+  came(): ReadonlyArray<Range> {
+    return without(ofRanges(this.added).ranges(), this.gone())
+  }
+
+  gone(): ReadonlyArray<Range> {
+    return ofRanges(this.removed).ranges()
   }
 }
 
@@ -74,7 +79,7 @@ const epochOf = ({ epoch }: Session): number => Fitting.int(epoch) ?? 0
 export class LeaseChanges {
   /** By manager and epoch: what each session got and still has. All sessions that a commit takes from are here too. */
   private readonly sessions = new Map<string, Gain>()
-  private readonly lost = new RangeList()
+  private readonly lost: Array<Range> = []
   /** Sessions that are over: up to this epoch of each manager. */
   private readonly over = new Map<ManagerId, number>()
   private isOver = false
@@ -89,7 +94,7 @@ export class LeaseChanges {
     for (const { first, holder, last } of runs) {
       if (holder === undefined) continue
       this.of(holder).tasks.remove(first, last)
-      this.lost.add(first, last)
+      this.lost.push([first, last])
     }
   }
 
@@ -148,7 +153,7 @@ export class LeaseChanges {
           managers,
           epochs,
           Param.texts(sessions.map(({ tasks }) => Param.multirange(tasks.ranges()))),
-          Param.multirange(this.lost.ranges())
+          Param.multirange(ofRanges(this.lost).ranges())
         ]
       })
     }

@@ -10,7 +10,7 @@
  */
 import type { Range, SuiteEvent } from "@muster/domain/Suite/Events"
 import * as Plain from "@muster/domain/Suite/Plain"
-import { ofRanges } from "@muster/domain/Suite/RangeList"
+import { fromIndexes, ofRanges, without } from "@muster/domain/Suite/RangeList"
 import type { RangeList } from "@muster/domain/Suite/RangeList"
 import * as State from "@muster/domain/Suite/State"
 import type { SuiteState } from "@muster/domain/Suite/State"
@@ -19,6 +19,7 @@ import type { RowChanges, Versioned, Writes } from "../Aggregate.ts"
 import type { Write } from "../EventStore.ts"
 import * as Param from "../Param.ts"
 import { LeaseChanges, PlainChanges, runs } from "./PlainRows.ts"
+import type { Run } from "./PlainRows.ts"
 import * as TaskRows from "./TaskRows.ts"
 
 /** Rows of one kind of change, and how to write any number of them at once. */
@@ -47,15 +48,13 @@ class SuiteChanges implements RowChanges<SuiteState, SuiteEvent> {
   add(before: SuiteState, { event, version }: Versioned<SuiteEvent>): void {
     if (before._tag === "Missing") return
     const plain = Plain.change(before, event)
-    const leaving = runs(before, plain.leaving)
-    const crowded = runs(before, plain.crowded)
-    this.event(before, event, version, ofRanges(plain.leaving))
+    this.event(before, event, version, plain)
     this.plain.add(plain.joining)
-    this.plain.remove(plain.leaving)
-    this.plain.remove(plain.crowded)
-    this.leases.release(leaving)
-    this.leases.release(crowded)
-    this.tellApart(crowded.map(({ holder, ...range }) => ({ ...range, holder, state: stateOf(holder) })))
+    for (const ranges of [plain.leaving, plain.crowded]) {
+      this.plain.remove(ranges)
+      this.leases.release(runs(before, ranges))
+    }
+    this.tellApart(runs(before, plain.crowded).map((run) => ({ ...run, state: stateOf(run) })))
   }
 
   writes(after: SuiteState): Writes {
@@ -73,63 +72,30 @@ class SuiteChanges implements RowChanges<SuiteState, SuiteEvent> {
     }
   }
 
-  private event(before: State.Existing, event: SuiteEvent, version: number, leaving: RangeList): void {
+  private event(before: State.Existing, event: SuiteEvent, version: number, { joining, leaving }: Plain.Change): void {
     switch (event._tag) {
       case "TasksSubmitted":
-        if (event.firstIndex === before.tasks.size) this.submitted(event, version)
+        if (event.firstIndex === before.tasks.size) this.submitted(event, version, joining)
         return
       case "TasksLeased":
-        for (const lease of event.leases) this.leases.lease(event, before.plain.within(lease[0], lease[1]))
-        return this.change(
-          "lease",
-          event.leases.flatMap(([first, last, attempt]) =>
-            apart(before, [[first, last]]).map(([from, to]) => ({ ...event, lease: [from, to, attempt] as const }))
-          ),
-          TaskRows.leaseTasks,
-          ({ lease: [first, last] }) => [first, last]
-        )
+        for (const [first, last] of event.leases) this.leases.lease(event, before.plain.within(first, last))
+        return this.leasedAgain(before, event)
       case "TasksStarted":
-        this.tellApart(
-          event.tasks.flatMap(([index, , startedAt]) =>
-            leaving.has(index) ? [{ first: index, last: index, state: Phase.running, holder: event, startedAt }] : []
-          )
-        )
-        return this.change(
-          "start",
-          event.tasks.filter(([index]) => !before.plain.has(index)),
-          TaskRows.startTasks,
-          ([index]) => [index, index]
-        )
+        return this.started(before, event, ofRanges(leaving))
       case "AttemptsEnded":
         return this.ended(event, leaving)
       case "LeasesReturned":
         for (const [first, last] of event.ranges) this.leases.release(runs(before, before.plain.within(first, last)))
         if (event.reason === "manager_lost") this.leases.end(event)
-        return this.change("return", apart(before, event.ranges), TaskRows.returnTasks, (range) => range)
+        return this.changeRanges("return", apart(before, event.ranges), TaskRows.returnTasks)
       case "TasksCancelled":
-        this.tellApart(
-          leaving.ranges().map(([first, last]) => ({
-            first,
-            last,
-            state: Phase.cancelled,
-            holder: undefined,
-            finishedAt: event.at
-          }))
-        )
-        return this.change(
-          "cancel",
-          apart(before, event.ranges).map(([first, last]) => ({ first, last, at: event.at })),
-          TaskRows.cancelTasks,
-          ({ first, last }) => [first, last]
-        )
+        return this.cancelled(before, event, leaving)
       case "TaskCancellationRequested":
-        this.tellApart(
-          runs(before, leaving.ranges()).map((run) => ({ ...run, state: Phase.assigned, cancelRequested: true }))
-        )
-        return this.change("request-cancel", apart(before, event.ranges), TaskRows.requestCancel, (range) => range)
+        this.tellApart(runs(before, leaving).map((run) => ({ ...run, state: Phase.assigned, cancelRequested: true })))
+        return this.changeRanges("request-cancel", apart(before, event.ranges), TaskRows.requestCancel)
       case "TasksRequeued":
         this.change("keep-requeued", event.ranges, TaskRows.keepRequeued)
-        return this.change("requeue", event.ranges, TaskRows.requeueTasks, (range) => range)
+        return this.changeRanges("requeue", event.ranges, TaskRows.requeueTasks)
       case "LateResultsRecorded":
         return this.change(
           "late",
@@ -149,67 +115,112 @@ class SuiteChanges implements RowChanges<SuiteState, SuiteEvent> {
     }
   }
 
-  private submitted({ at, firstIndex: first, tasks }: Tagged<"TasksSubmitted">, version: number): void {
-    this.submissions.push({ first, last: first + tasks.length - 1, version, at })
+  private submitted(
+    { at, firstIndex: first, tasks }: Tagged<"TasksSubmitted">,
+    version: number,
+    joining: ReadonlyArray<Range>
+  ): void {
+    const last = first + tasks.length - 1
+    this.submissions.push({ first, last, version, at })
+    const apart = without([[first, last]], joining)
+    const rows: Array<TaskRows.Submitted> = []
+    for (const [from, to] of apart) {
+      for (let index = from; index <= to; index++) {
+        const { labels = [], priority = 0 } = tasks[index - first] ?? {}
+        rows.push({ index, priority, labels })
+      }
+    }
+    this.change("submit", rows, TaskRows.insertSubmitted, apart)
+  }
+
+  private leasedAgain(before: State.Existing, { epoch, leases, manager }: Tagged<"TasksLeased">): void {
+    const rows = leases.flatMap(([first, last, attempt]) =>
+      apart(before, [[first, last]]).map((range) => ({ range, attempt, manager, epoch }))
+    )
     this.change(
-      "submit",
-      tasks.flatMap((task, k) =>
-        Plain.isPlain(task) ? [] : [{ index: first + k, priority: task.priority ?? 0, labels: task.labels ?? [] }]
-      ),
-      TaskRows.insertSubmitted,
-      ({ index }) => [index, index]
+      "lease",
+      rows,
+      TaskRows.leaseTasks,
+      rows.map(({ range }) => range)
     )
   }
 
-  private ended({ attempts, epoch, manager }: Tagged<"AttemptsEnded">, leaving: RangeList): void {
-    const rows = attempts.map((attempt) => ({ attempt, manager, epoch }))
-    const isFirst = ({ attempt: { index } }: TaskRows.Ended) => leaving.has(index)
-    const place = ({ attempt: { index } }: TaskRows.Ended): Range => [index, index]
-    this.change("end-first", rows.filter(isFirst), TaskRows.insertEnded, place)
-    this.change(
-      "end",
-      rows.filter((row) => !isFirst(row)),
-      TaskRows.endAttempts,
-      place
+  private started(before: State.Existing, { epoch, manager, tasks }: Tagged<"TasksStarted">, leaving: RangeList): void {
+    const holder = { manager, epoch }
+    const first = tasks.filter(([index]) => leaving.has(index))
+    const known = tasks.filter(([index]) => !before.plain.has(index))
+    this.tellApart(
+      first.map(([index, , startedAt]) => ({ first: index, last: index, state: Phase.running, holder, startedAt }))
     )
+    this.change("start", known, TaskRows.startTasks, fromIndexes(known.map(([index]) => index)))
+  }
+
+  private ended({ attempts, epoch, manager }: Tagged<"AttemptsEnded">, leaving: ReadonlyArray<Range>): void {
+    const plain = ofRanges(leaving)
+    const first: Array<TaskRows.Ended> = []
+    const known: Array<TaskRows.Ended> = []
+    for (const attempt of attempts) (plain.has(attempt.index) ? first : known).push({ attempt, manager, epoch })
+    this.change("end-first", first, TaskRows.insertEnded, leaving)
+    this.change("end", known, TaskRows.endAttempts, fromIndexes(known.map(({ attempt }) => attempt.index)))
+    const retried = attempts.filter(({ next }) => next === "retry").map((attempt) => ({ attempt, manager, epoch }))
+    this.change("keep", retried, TaskRows.keepAttempts)
+  }
+
+  private cancelled(
+    before: State.Existing,
+    { at, ranges }: Tagged<"TasksCancelled">,
+    leaving: ReadonlyArray<Range>
+  ): void {
+    this.tellApart(
+      leaving.map(([first, last]) => ({ first, last, state: Phase.cancelled, holder: undefined, finishedAt: at }))
+    )
+    const known = apart(before, ranges)
     this.change(
-      "keep",
-      rows.filter(({ attempt }) => attempt.next === "retry"),
-      TaskRows.keepAttempts
+      "cancel",
+      known.map(([first, last]) => ({ first, last, at })),
+      TaskRows.cancelTasks,
+      known
     )
   }
 
   private tellApart(rows: ReadonlyArray<TaskRows.ToldApart>): void {
-    this.change("tell-apart", rows, TaskRows.insertToldApart, ({ first, last }) => [first, last])
+    this.change(
+      "tell-apart",
+      rows,
+      TaskRows.insertToldApart,
+      rows.map(({ first, last }) => [first, last])
+    )
   }
 
-  /** `place` names the rows of `tasks` that are touched. */
+  private changeRanges(
+    kind: string,
+    ranges: ReadonlyArray<Range>,
+    write: (suiteId: string) => (ranges: ReadonlyArray<Range>) => Write
+  ): void {
+    this.change(kind, ranges, write, ranges)
+  }
+
+  /** `touched`: which rows of `tasks` it changes. */
   private change<Row>(
     kind: string,
     rows: ReadonlyArray<Row>,
     write: (suiteId: string) => (rows: ReadonlyArray<Row>) => Write,
-    place?: (row: Row) => Range
+    touched: ReadonlyArray<Range> = []
   ): void {
     if (rows.length === 0) return
     // Only rows of the same kind are put together, and a kind has one type of row.
     this.changes.push({ kind, rows, write: (suiteId) => (all) => write(suiteId)(all as ReadonlyArray<Row>) })
-    if (place !== undefined) this.touched.push(...joined(rows.map(place)))
+    for (const range of touched) this.touched.push(range)
   }
 }
 
 type Tagged<Tag extends SuiteEvent["_tag"]> = Extract<SuiteEvent, { readonly _tag: Tag }>
 
 /** What of these ranges is told apart already, and so has rows. */
-const apart = ({ plain }: State.Existing, ranges: ReadonlyArray<Range>): ReadonlyArray<Range> => {
-  const rest = ofRanges(ranges)
-  for (const range of ranges) for (const [first, last] of plain.within(...range)) rest.remove(first, last)
-  return rest.ranges()
-}
+const apart = ({ plain }: State.Existing, ranges: ReadonlyArray<Range>): ReadonlyArray<Range> =>
+  ranges.flatMap((range) => without([range], plain.within(...range)))
 
-const stateOf = (holder: unknown): Phase => (holder === undefined ? Phase.queued : Phase.assigned)
-
-/** Neighbours as one range, whatever their order: an event speaks of a task once. */
-const joined = (ranges: ReadonlyArray<Range>): ReadonlyArray<Range> => ofRanges(ranges).ranges()
+const stateOf = ({ holder }: Run): Phase => (holder === undefined ? Phase.queued : Phase.assigned)
 
 const merged = (suiteId: string, changes: ReadonlyArray<Change>): ReadonlyArray<Write> =>
   [...Map.groupBy(changes, (one) => one.kind).values()].flatMap((same) => {
@@ -261,8 +272,8 @@ const suiteRow = (state: State.Existing, plain: PlainChanges): Write => {
       Param.timestamp(state.tasks.size === 0 ? null : state.lastSubmittedAt),
       Param.timestamp(state.completedAt ?? null),
       Param.int(state.version),
-      Param.multirange(plain.came.ranges()),
-      Param.multirange(plain.gone.ranges())
+      Param.multirange(plain.came()),
+      Param.multirange(plain.gone())
     ]
   }
 }

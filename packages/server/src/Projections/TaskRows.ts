@@ -5,7 +5,7 @@
  */
 import { Outcome } from "@muster/domain/Task/Attempt"
 import type { AttemptResult, EndedAttempt, Next } from "@muster/domain/Task/Attempt"
-import type { LeaseRange, Range, SuiteEvent } from "@muster/domain/Suite/Events"
+import type { Range, SuiteEvent } from "@muster/domain/Suite/Events"
 import { Phase } from "@muster/domain/Suite/TaskTable"
 import type { Write } from "../EventStore.ts"
 import * as Param from "../Param.ts"
@@ -34,7 +34,8 @@ export const insertSubmitted =
     // An array of arrays must be a rectangle, so each task's labels travel as one JSON array.
     text: `
       insert into tasks (suite_id, index, state, priority, labels)
-      select $1, r.index, 0, coalesce(r.priority, 0), array(select jsonb_array_elements_text(r.labels))
+      select $1, r.index, 0, coalesce(r.priority, 0),
+        case when r.labels is not null then array(select jsonb_array_elements_text(r.labels)) end
       from unnest($2::int[], $3::int[], $4::jsonb[]) as r(index, priority, labels)`,
     params: [
       suiteId,
@@ -112,7 +113,8 @@ const forgetAttempt = `started_at = null, finished_at = null, duration = null, o
   peak_memory = null, message = null, retry_at = null`
 
 export interface Leased {
-  readonly lease: LeaseRange
+  readonly range: Range
+  readonly attempt: number
   readonly manager: string
   readonly epoch: number
 }
@@ -129,9 +131,9 @@ export const leaseTasks =
       where ${rowOfTask}`,
     params: [
       suiteId,
-      Param.ints(rows.map(({ lease: [first] }) => first)),
-      Param.ints(rows.map(({ lease: [, last] }) => last)),
-      Param.ints(rows.map(({ lease: [, , attempt] }) => attempt)),
+      Param.ints(rows.map(({ range: [first] }) => first)),
+      Param.ints(rows.map(({ range: [, last] }) => last)),
+      Param.ints(rows.map(({ attempt }) => attempt)),
       Param.texts(rows.map((row) => row.manager)),
       Param.ints(rows.map((row) => Fitting.int(row.epoch)))
     ]
@@ -193,22 +195,58 @@ const resultValues = (rows: ReadonlyArray<Ended>) => {
   return resultColumns.map(([, , column]) => column(attempts))
 }
 
-const endedRows = `unnest($2::int[], $3::smallint[], $4::int[], $5::text[], $6::int[], $7::timestamptz[], ${resultParams(8)})
-  as r(index, state, attempt, manager, epoch, retry_at, ${resultNames})`
+/** Rows of attempts that ended. What is the same for all of them, as it mostly is, is not sent for each. */
+const endedRows = `(
+  select e.index, coalesce(e.state, ${Phase.succeeded})::smallint as state, coalesce(e.attempt, 1) as attempt,
+    ($2::text[])[coalesce(e.session, 1)] as manager, ($3::int[])[coalesce(e.session, 1)] as epoch, e.retry_at, ${resultColumns.map(([name]) => `e.${name}`).join(", ")}
+  from unnest($4::int[], $5::smallint[], $6::smallint[], $7::int[], $8::timestamptz[], ${resultParams(9)})
+    as e(index, state, session, attempt, retry_at, ${resultNames})
+) as r`
 
-const endedParams = (suiteId: string, rows: ReadonlyArray<Ended>) => [
-  suiteId,
-  Param.ints(rows.map(({ attempt }) => attempt.index)),
-  Param.smallints(rows.map(({ attempt }) => phaseAfter[attempt.next])),
-  Param.ints(rows.map(({ attempt }) => attempt.attempt)),
-  Param.texts(rows.map(({ manager }) => manager)),
-  Param.ints(rows.map(({ epoch }) => Fitting.int(epoch))),
-  Param.sparse(
-    Param.timestamps,
-    rows.map(({ attempt }) => attempt.retryAt ?? null)
-  ),
-  ...resultValues(rows)
-]
+/** Null for what is usual: the statement knows it. */
+const unless = <Value>(usual: Value, value: Value): Value | null => (value === usual ? null : value)
+
+/** The sessions of these rows, and for each row the place of its own from 1 on: null for the first. */
+const sessionsOf = (rows: ReadonlyArray<Ended>) => {
+  const placeOf = new Map<string, number>()
+  const managers: Array<string> = []
+  const epochs: Array<number | null> = []
+  const places = rows.map(({ epoch, manager }) => {
+    const key = `${manager} ${epoch}`
+    let place = placeOf.get(key)
+    if (place === undefined) {
+      place = managers.push(manager)
+      epochs.push(Fitting.int(epoch))
+      placeOf.set(key, place)
+    }
+    return unless(1, place)
+  })
+  return { managers, epochs, places }
+}
+
+const endedParams = (suiteId: string, rows: ReadonlyArray<Ended>) => {
+  const { epochs, managers, places } = sessionsOf(rows)
+  return [
+    suiteId,
+    Param.texts(managers),
+    Param.ints(epochs),
+    Param.ints(rows.map(({ attempt }) => attempt.index)),
+    Param.sparse(
+      Param.smallints,
+      rows.map(({ attempt }) => unless<Phase>(Phase.succeeded, phaseAfter[attempt.next]))
+    ),
+    Param.sparse(Param.smallints, places),
+    Param.sparse(
+      Param.ints,
+      rows.map(({ attempt }) => unless(1, attempt.attempt))
+    ),
+    Param.sparse(
+      Param.timestamps,
+      rows.map(({ attempt }) => attempt.retryAt ?? null)
+    ),
+    ...resultValues(rows)
+  ]
+}
 
 /** First attempts of plain tasks: what most tasks get is this one insert. */
 export const insertEnded =

@@ -32,8 +32,12 @@ const plain = {
 
 export type Column = keyof typeof plain
 
+/** The labels of a row `t` of `tasks`: null stands for none. */
+export const labels = "coalesce(t.labels, '{}')"
+
 /** The columns of a row `t` of `tasks`. */
-export const ofRow = (columns: ReadonlyArray<Column>): string => columns.map((column) => `t.${column}`).join(", ")
+export const ofRow = (columns: ReadonlyArray<Column>): string =>
+  columns.map((column) => (column === "labels" ? `${labels} as labels` : `t.${column}`)).join(", ")
 
 /** The same columns of a plain task `p`. */
 export const ofPlain = (columns: ReadonlyArray<Column>): string =>

@@ -25,8 +25,8 @@ const autovacuum = `
   autovacuum_analyze_scale_factor = 0.1,
   autovacuum_vacuum_cost_delay = 1`
 
-/** Columns that the table had before and has after, apart from when a task was submitted and where its spec is. */
-const kept = `state, attempt, priority, labels, retry_at, cancel_requested, manager, epoch, started_at, finished_at, duration,
+/** Columns that the table had before and has after in the same form. */
+const kept = `state, attempt, priority, retry_at, cancel_requested, manager, epoch, started_at, finished_at, duration,
   outcome, exit_code, signal, stdout, stderr, stdout_bytes, stderr_bytes, output, peak_memory, message`
 
 /** The range of a submission, as ranges of tasks are. */
@@ -58,18 +58,34 @@ export const migration: Migration = {
        primary key (suite_id, manager, epoch)
      ) with (fillfactor = 50)`,
     `drop table tasks`,
+    // Wide columns first, and null for no labels: 24 bytes a row less than otherwise. Rows are mostly written once, so pages
+    // are filled; what is updated later has its state in an index, and finds no use for room beside it.
     `create table tasks (
-       suite_id ${id} not null,
+       started_at timestamptz,
+       finished_at timestamptz,
+       retry_at timestamptz,
+       stdout_bytes bigint,
+       stderr_bytes bigint,
+       peak_memory bigint,
        index int not null,
+       priority int not null default 0,
+       epoch int,
+       duration real,
+       exit_code int,
        state smallint not null,
        attempt smallint not null default 0,
-       priority int not null default 0,
-       labels text[] not null default '{}',
-       retry_at timestamptz,
+       outcome smallint,
        cancel_requested boolean not null default false,
-       ${attempt},
+       suite_id ${id} not null,
+       manager ${id},
+       signal text,
+       stdout text,
+       stderr text,
+       message text,
+       output jsonb,
+       labels text[],
        primary key (suite_id, index)
-     ) with (fillfactor = 90, ${autovacuum})`,
+     ) with (${autovacuum})`,
     // Most tasks succeed and are never touched again. Those that did not are few, and are what people look for; a row that
     // is inserted as succeeded (3) costs this index nothing.
     `create index tasks_not_succeeded_idx on tasks (suite_id, state, index) where state <> 3`
@@ -95,8 +111,8 @@ export const migration: Migration = {
        primary key (suite_id, index)
      ) with (fillfactor = 30, ${autovacuum})`,
     // From submissions to tasks, in this order: the other way round each task would look at all submissions of its suite.
-    `insert into tasks (suite_id, index, spec_version, submitted_at, ${kept})
-     select b.suite_id, t.index, b.version, b.submitted_at, ${kept}
+    `insert into tasks (suite_id, index, spec_version, submitted_at, labels, ${kept})
+     select b.suite_id, t.index, b.version, b.submitted_at, coalesce(t.labels, '{}'), ${kept}
      from submissions b cross join lateral (
        select * from tasks_apart a
        where a.suite_id = b.suite_id and a.index between b.first_index and b.last_index offset 0

@@ -109,7 +109,8 @@ export const rowsOf = Effect.fnUntraced(function* (suiteId: SuiteId) {
   )
   const { leases, plain, submissions } = yield* ledgerOf(suiteId)
   const apart = yield* read<Omit<TaskRow, "spec_version" | "submitted_at">>(
-    `select index, state, attempt, priority, labels, retry_at, cancel_requested, ${attempt}
+    `select index, state, attempt, priority, coalesce(labels, '{}') as labels, retry_at, cancel_requested,
+       ${attempt}
      from tasks where suite_id = $1`
   )
   const tasks = [...apart, ...indexesOf(plain).map((index) => plainRow(index, leases))].toSorted(

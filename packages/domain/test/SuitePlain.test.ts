@@ -34,7 +34,17 @@ const spokenOf = (event: SuiteEvent): ReadonlyArray<number> => {
     case "TaskCancellationRequested":
     case "TasksRequeued":
       return event.ranges.flatMap(([first, last]) => Array.from({ length: last - first + 1 }, (_, k) => first + k))
-    default:
+    case "SuiteCreated":
+    case "TasksLeased":
+    case "LeasesReturned":
+    case "LateResultsRecorded":
+    case "SuitePaused":
+    case "SuiteResumed":
+    case "SuiteClosed":
+    case "SuiteCompleted":
+    case "SuiteReopened":
+    case "SuiteCancelled":
+    case "SuiteStopped":
       return []
   }
 }

@@ -90,8 +90,8 @@ export class LeaseChanges {
     for (const [first, last] of ranges) tasks.add(first, last)
   }
 
-  release(runs: ReadonlyArray<Run>): void {
-    for (const { first, holder, last } of runs) {
+  release(given: ReadonlyArray<Run>): void {
+    for (const { first, holder, last } of given) {
       if (holder === undefined) continue
       this.of(holder).tasks.remove(first, last)
       this.lost.push([first, last])

@@ -162,7 +162,7 @@ export interface Ended {
 
 type Column = (attempts: ReadonlyArray<EndedAttempt>) => unknown
 
-const column =
+const columnOf =
   <Value>(param: Param.OfArray<Value>, value: (attempt: EndedAttempt) => Value | null | undefined): Column =>
   (attempts) =>
     Param.sparse(
@@ -172,19 +172,19 @@ const column =
 
 /** Columns that say how an attempt ended, their SQL types and their values. */
 const resultColumns: ReadonlyArray<readonly [name: string, type: string, column: Column]> = [
-  ["started_at", "timestamptz", column(Param.timestamps, (one) => Fitting.time(one.startedAt))],
-  ["finished_at", "timestamptz", column(Param.timestamps, (one) => Fitting.time(one.finishedAt))],
-  ["duration", "real", column(Param.reals, (one) => Fitting.real(one.duration))],
-  ["outcome", "smallint", column(Param.smallints, (one) => outcomeNumber.get(one.outcome))],
-  ["exit_code", "int", column(Param.ints, (one) => Fitting.int(one.exitCode))],
-  ["signal", "text", column(Param.texts, (one) => one.signal)],
-  ["stdout", "text", column(Param.texts, (one) => one.stdout)],
-  ["stderr", "text", column(Param.texts, (one) => one.stderr)],
-  ["stdout_bytes", "bigint", column(Param.bigints, (one) => one.stdoutBytes)],
-  ["stderr_bytes", "bigint", column(Param.bigints, (one) => one.stderrBytes)],
-  ["output", "jsonb", column(Param.jsons, (one) => one.output)],
-  ["peak_memory", "bigint", column(Param.bigints, (one) => one.peakMemory)],
-  ["message", "text", column(Param.texts, (one) => one.message)]
+  ["started_at", "timestamptz", columnOf(Param.timestamps, (one) => Fitting.time(one.startedAt))],
+  ["finished_at", "timestamptz", columnOf(Param.timestamps, (one) => Fitting.time(one.finishedAt))],
+  ["duration", "real", columnOf(Param.reals, (one) => Fitting.real(one.duration))],
+  ["outcome", "smallint", columnOf(Param.smallints, (one) => outcomeNumber.get(one.outcome))],
+  ["exit_code", "int", columnOf(Param.ints, (one) => Fitting.int(one.exitCode))],
+  ["signal", "text", columnOf(Param.texts, (one) => one.signal)],
+  ["stdout", "text", columnOf(Param.texts, (one) => one.stdout)],
+  ["stderr", "text", columnOf(Param.texts, (one) => one.stderr)],
+  ["stdout_bytes", "bigint", columnOf(Param.bigints, (one) => one.stdoutBytes)],
+  ["stderr_bytes", "bigint", columnOf(Param.bigints, (one) => one.stderrBytes)],
+  ["output", "jsonb", columnOf(Param.jsons, (one) => one.output)],
+  ["peak_memory", "bigint", columnOf(Param.bigints, (one) => one.peakMemory)],
+  ["message", "text", columnOf(Param.texts, (one) => one.message)]
 ]
 
 const resultNames = resultColumns.map(([name]) => name).join(", ")

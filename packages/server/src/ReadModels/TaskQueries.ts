@@ -69,7 +69,7 @@ export class TaskQueries extends Context.Service<
  * Tasks that a page by label, or of succeeded tasks, looks at before it is answered, full or not: some 15 ms at most,
  * however large the suite.
  */
-export const scanLimit = 50_000
+export const scanLimit = 40_000
 
 const columns = [
   "suite_id",

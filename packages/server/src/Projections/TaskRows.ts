@@ -198,7 +198,8 @@ const resultValues = (rows: ReadonlyArray<Ended>) => {
 /** Rows of attempts that ended. What is the same for all of them, as it mostly is, is not sent for each. */
 const endedRows = `(
   select e.index, coalesce(e.state, ${Phase.succeeded})::smallint as state, coalesce(e.attempt, 1) as attempt,
-    ($2::text[])[coalesce(e.session, 1)] as manager, ($3::int[])[coalesce(e.session, 1)] as epoch, e.retry_at, ${resultColumns.map(([name]) => `e.${name}`).join(", ")}
+    ($2::text[])[coalesce(e.session, 1)] as manager, ($3::int[])[coalesce(e.session, 1)] as epoch, e.retry_at,
+    ${resultNames}
   from unnest($4::int[], $5::smallint[], $6::smallint[], $7::int[], $8::timestamptz[], ${resultParams(9)})
     as e(index, state, session, attempt, retry_at, ${resultNames})
 ) as r`
@@ -211,7 +212,13 @@ const sessionsOf = (rows: ReadonlyArray<Ended>) => {
   const placeOf = new Map<string, number>()
   const managers: Array<string> = []
   const epochs: Array<number | null> = []
-  const places = rows.map(({ epoch, manager }) => {
+  const places: Array<number | null> = []
+  for (const [k, { epoch, manager }] of rows.entries()) {
+    const before = rows[k - 1]
+    if (before?.manager === manager && before.epoch === epoch) {
+      places.push(places[k - 1] ?? null)
+      continue
+    }
     const key = `${manager} ${epoch}`
     let place = placeOf.get(key)
     if (place === undefined) {
@@ -219,8 +226,8 @@ const sessionsOf = (rows: ReadonlyArray<Ended>) => {
       epochs.push(Fitting.int(epoch))
       placeOf.set(key, place)
     }
-    return unless(1, place)
-  })
+    places.push(unless(1, place))
+  }
   return { managers, epochs, places }
 }
 

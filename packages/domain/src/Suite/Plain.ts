@@ -18,7 +18,7 @@ import { Phase } from "./TaskTable.ts"
  */
 export const mostRanges = 1_000
 
-/** What an event does to the plain tasks. The ranges of all three are apart from each other. */
+/** What an event does to the plain tasks. */
 export interface Change {
   /** Tasks that were submitted without anything of their own. */
   readonly joining: ReadonlyArray<Range>
@@ -26,7 +26,7 @@ export interface Change {
   readonly leaving: ReadonlyArray<Range>
   /**
    * Plain tasks of which it says nothing, or only that they were submitted, but which would lie in too many ranges: told
-   * apart as they stand. They may be among those that join.
+   * apart as they stand. Some may have joined just now.
    */
   readonly crowded: ReadonlyArray<Range>
 }

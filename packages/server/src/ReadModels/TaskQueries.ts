@@ -147,7 +147,8 @@ const byKey = `
 const byState = `
   select t.* from unnest($4::smallint[]) as w(state) cross join lateral (
     select ${TaskRows.ofRow(columns)} from tasks t
-    where t.suite_id = $1 and t.state = w.state and t.state <> 3 and t.index > $2 and t.index <= $3 and ${TaskRows.labels} @> $5
+    where t.suite_id = $1 and t.state = w.state and t.state <> 3 and t.index > $2 and t.index <= $3
+      and ${TaskRows.labels} @> $5
     order by t.index limit $6
   ) t`
 
@@ -214,7 +215,7 @@ export const make = Effect.gen(function* () {
 
   const list = Effect.fn("TaskQueries.list")(function* (filter: TaskFilter) {
     const limit = filter.limit ?? PageLimits.defaultLimit
-    const states = (filter.states ?? []).map((state) => TaskState.literals.indexOf(state))
+    const states = [...new Set(filter.states)].map((state) => TaskState.literals.indexOf(state))
     const labels = filter.labels ?? []
     const after = yield* cursors.decode(filter.cursor, -1)
     const isWanted = (state: TaskState) => states.length === 0 || states.includes(TaskState.literals.indexOf(state))

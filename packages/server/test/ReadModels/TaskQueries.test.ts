@@ -139,7 +139,13 @@ layer(TaskQueries.layer.pipe(Layer.provideMerge(Muster.layer)), { timeout: "30 s
       ] as const) {
         const rows = someRows(seed, count).map((row, index) => ({ ...row, plain: mayBePlain(row) && index % 3 > 0 }))
         const suiteId = yield* insert(rows)
-        for (const states of [[], ["failed"], ["queued", "running"], ["cancelled"], TaskState.literals] as const) {
+        for (const states of [
+          [],
+          ["failed", "failed"],
+          ["queued", "running"],
+          ["cancelled"],
+          TaskState.literals
+        ] as const) {
           for (const labels of [[], ["a"], ["a", "b"], ["none"]]) {
             const expected = rows.flatMap((row, index) =>
               (states.length === 0 || states.some((state) => state === row.state)) &&
@@ -280,6 +286,38 @@ layer(TaskQueries.layer.pipe(Layer.provideMerge(Muster.layer)), { timeout: "30 s
       assert.isNull(end.nextCursor)
       for (const cursor of [at(million), at(2 ** 31 - 2)]) {
         assert.deepStrictEqual(yield* tasks.list({ suiteId, cursor }), { items: [], nextCursor: null })
+      }
+    })
+  )
+
+  it.effect("look up tasks along an index, whatever is asked for", () =>
+    Effect.gen(function* () {
+      const sql = yield* SqlClient
+      const suiteId = yield* insert(mixedRows(14, 20))
+      const asked: Array<readonly [text: string, params: ReadonlyArray<unknown>]> = []
+      const spy = new Proxy(sql, {
+        get: (target, name) =>
+          name === "unsafe"
+            ? (text: string, params: ReadonlyArray<unknown>) => {
+                asked.push([text, params])
+                return target.unsafe(text, params)
+              }
+            : Reflect.get(target, name)
+      })
+      const tasks = yield* TaskQueries.make.pipe(Effect.provideService(SqlClient, spy))
+      for (const states of [undefined, ["failed"], ["queued", "running"], ["succeeded"]] as const) {
+        for (const labels of [[], ["a"]]) yield* tasks.list({ suiteId, states, labels })
+      }
+      yield* tasks.detail(taskId(suiteId, 3))
+      yield* tasks.logPlace(taskId(suiteId, 3), "stdout", undefined)
+      for (const [text, params] of asked) {
+        const plan = yield* sql.unsafe<{ "QUERY PLAN": string }>(`explain (costs off) ${text}`, params)
+        const steps = plan.map((row) => row["QUERY PLAN"].trim())
+        const scans = steps.flatMap((step, k) => (/Scan.* on (tasks|submissions|leases)/.test(step) ? [k] : []))
+        assert.isAbove(scans.length, 1)
+        for (const k of scans) assert.match(`${steps[k]} ${steps[k + 1]}`, /Index Cond|Recheck Cond/)
+        const onTasks = scans.filter((k) => / on tasks/.test(steps[k] ?? ""))
+        for (const k of onTasks) assert.match(steps[k + 1] ?? "", /Index Cond: .*suite_id.*index/)
       }
     })
   )

@@ -1,10 +1,10 @@
 import { assert, describe, it } from "@effect/vitest"
 import { Schema } from "effect"
-import { RangeList, fromIndexes } from "@muster/domain/Suite/RangeList"
+import { RangeList, fromIndexes, ofRanges, without } from "@muster/domain/Suite/RangeList"
 
 const Index = Schema.Int.check(Schema.isBetween({ minimum: 0, maximum: 30 }))
 const Change = Schema.Struct({
-  adds: Schema.Boolean,
+  kind: Schema.Literals(["add", "remove", "delete"]),
   first: Index,
   length: Schema.Int.check(Schema.isBetween({ minimum: 0, maximum: 6 }))
 })
@@ -22,19 +22,24 @@ describe("a list of ranges", () => {
     ([changes]) => {
       const list = new RangeList()
       const expected = new Set<number>()
-      for (const { adds, first, length } of changes) {
-        if (adds) list.add(first, first + length - 1)
-        for (let index = first; index < first + length; index++) {
-          if (adds) expected.add(index)
-          else {
-            list.delete(index)
-            expected.delete(index)
-          }
+      for (const { first, kind, length } of changes) {
+        const last = first + length - 1
+        if (kind === "add") list.add(first, last)
+        if (kind === "remove") list.remove(first, last)
+        for (let index = first; index <= last; index++) {
+          if (kind === "delete") list.delete(index)
+          if (kind === "add") expected.add(index)
+          else expected.delete(index)
         }
         const sorted = [...expected].toSorted((x, y) => x - y)
         assert.deepStrictEqual(listed(list), sorted)
         assert.deepStrictEqual(list.ranges(), fromIndexes(sorted))
         assert.strictEqual(list.isEmpty, sorted.length === 0)
+        assert.strictEqual(list.count, list.ranges().length)
+        assert.deepStrictEqual(
+          list.within(first, last),
+          fromIndexes(sorted.filter((index) => first <= index && index <= last))
+        )
         for (let index = -1; index < 40; index++)
           assert.strictEqual(list.has(index), expected.has(index), String(index))
       }
@@ -57,6 +62,26 @@ describe("a list of ranges", () => {
     const seen: Array<number> = []
     assert.isFalse(list.forEach((index) => seen.push(index) < 3))
     assert.deepStrictEqual(seen, [0, 1, 2])
+  })
+})
+
+describe("ranges without others", () => {
+  const Indexes = Schema.Array(Index)
+
+  it.prop(
+    "are what is in the first and not in the second",
+    [Indexes, Indexes],
+    ([some, others]) => {
+      assert.deepStrictEqual(
+        without(fromIndexes(some), fromIndexes(others)),
+        fromIndexes(some.filter((index) => !others.includes(index)))
+      )
+    },
+    { arbitrary: { runs: 500, size: 40 } }
+  )
+
+  it.prop("make a list, whatever their order", [Indexes], ([indexes]) => {
+    assert.deepStrictEqual(ofRanges(indexes.map((index) => [index, index])).ranges(), fromIndexes(indexes))
   })
 })
 

@@ -8,6 +8,7 @@ import { runInNewContext } from "node:vm"
 import type { SuiteCommand } from "@muster/domain/Suite/Commands"
 import { decider } from "@muster/domain/Suite/Decider"
 import type { SuiteEvent } from "@muster/domain/Suite/Events"
+import * as Plain from "@muster/domain/Suite/Plain"
 import * as Snapshot from "@muster/domain/Suite/Snapshot"
 import * as State from "@muster/domain/Suite/State"
 import { Phase } from "@muster/domain/Suite/TaskTable"
@@ -108,6 +109,23 @@ describe("a million tasks", () => {
     assert.isBelow(bytes.length, 16e6)
     assert.isBelow(writing, 2_000)
     assert.isBelow(reading, 2_000)
+  })
+})
+
+describe("every other one of a million tasks", () => {
+  it("is cancelled at once, or one by one, without slowing down", () => {
+    const suite = play()
+    suite.submit(1_000_000, () => S.spec)
+    const oneByOne = 2_000
+    const [, single] = timed(() => {
+      for (let k = 0; k < oneByOne; k++) suite.tell(S.cancelTasks([900_000 + 2 * k]))
+    })
+    const rest = Array.from({ length: 450_000 }, (_, k) => 2 * k)
+    const [, together] = timed(() => suite.tell(S.cancelTasks(rest)))
+    note(`  ${(single * 1_000) / oneByOne} µs for one, ${(together * 1_000) / rest.length} µs each for many`)
+    assert.strictEqual(suite.state().plain.count, Plain.mostRanges)
+    assert.isBelow(single, 5_000)
+    assert.isBelow(together, 10_000)
   })
 })
 

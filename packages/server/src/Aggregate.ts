@@ -11,7 +11,7 @@ import type { Scope } from "effect"
 import type { Decider } from "@muster/domain/Decider"
 import { Unavailable } from "@muster/domain/Errors"
 import type { Recorded } from "@muster/domain/Recorded"
-import type { CommandAlreadyHandled, EventStoreError, NewEvent, VersionConflict, Write } from "./EventStore.ts"
+import type { Append, CommandAlreadyHandled, EventStoreError, NewEvent, VersionConflict } from "./EventStore.ts"
 import { EventStore } from "./EventStore.ts"
 import * as LogEvent from "./LogEvent.ts"
 
@@ -19,6 +19,20 @@ import * as LogEvent from "./LogEvent.ts"
 export interface Versioned<Event> {
   readonly event: Event
   readonly version: number
+}
+
+/** Changes of read models, for `EventStore.Append`. */
+export type Writes = Required<Pick<Append, "writes" | "sequential">>
+
+/** Gathers the changes of read models that are committed with some events. */
+export interface RowChanges<State, Event> {
+  /**
+   * Shown each event in order, with the state that it comes to. The event changes that state in place, so what is needed of
+   * it is read at once.
+   */
+  readonly add: (before: State, versioned: Versioned<Event>) => void
+  /** All that the events change, given the state that the last one left. */
+  readonly writes: (after: State) => Writes
 }
 
 /** What an aggregate is made of. */
@@ -29,11 +43,8 @@ export interface Definition<State, Command, Event extends { readonly _tag: strin
   readonly schemaVersion: number
   /** Brings an event of the log, of whatever version, to today's shape. */
   readonly decode: (recorded: Recorded) => Event
-  /** Changes of read models that are committed with the events. `state` is the state after them. */
-  readonly writes?: (
-    state: State,
-    events: ReadonlyArray<Versioned<Event>>
-  ) => { readonly writes: ReadonlyArray<Write>; readonly sequential: boolean }
+  /** Begins to gather what a commit changes in read models. */
+  readonly rows?: () => RowChanges<State, Event>
   readonly snapshot?: {
     /** Events between two snapshots. */
     readonly every: number
@@ -171,6 +182,7 @@ export const make = <State, Command, Event extends { readonly _tag: string }, Er
       const now = yield* Clock.currentTimeMillis
       const appended: Array<Versioned<Event>> = []
       const news: Array<NewEvent> = []
+      const rows = definition.rows?.()
       const answers: Array<readonly [AnyEntry, Exit.Exit<unknown, Error>]> = []
       const doubtful: Array<Doubtful<State, Command, Event, Error>> = []
       // Commands of this pass that are answered, with what they caused: the same one may have been asked twice at once.
@@ -180,8 +192,10 @@ export const make = <State, Command, Event extends { readonly _tag: string }, Er
       loaded = undefined
       const record = (events: ReadonlyArray<Event>, asked: AnyAsked) => {
         for (const event of events) {
+          const versioned = { event, version: current.version + appended.length + 1 }
+          rows?.add(state, versioned)
           state = decider.evolve(state, event)
-          appended.push({ event, version: current.version + appended.length + 1 })
+          appended.push(versioned)
           news.push({
             ...LogEvent.encode(event),
             metadata: {
@@ -259,14 +273,7 @@ export const make = <State, Command, Event extends { readonly _tag: string }, Er
       )
       let version = current.version
       if (news.length > 0) {
-        const changes = definition.writes?.(state, appended)
-        const result = yield* store.append({
-          stream,
-          expectedVersion: version,
-          events: news,
-          writes: changes?.writes ?? [],
-          sequential: changes?.sequential ?? false
-        })
+        const result = yield* store.append({ stream, expectedVersion: version, events: news, ...rows?.writes(state) })
         version = result.version
       }
       loaded = { state, version }

@@ -3,6 +3,7 @@
  */
 import type { Decider } from "@muster/domain/Decider"
 import type { Recorded } from "@muster/domain/Recorded"
+import type { RowChanges } from "./Aggregate.ts"
 import type { Write } from "./EventStore.ts"
 
 /**
@@ -22,17 +23,27 @@ export interface InlineProjection {
   readonly begin: (stream: string) => (events: ReadonlyArray<Recorded>) => ReadonlyArray<Write>
 }
 
-/** The read model of an aggregate that writes its rows from its state and events, as `Aggregate` commits them. */
+/** Rows that follow from the state alone; they also know the version that it has. */
+export const ofState =
+  <State>(writes: (state: State, version: number) => ReadonlyArray<Write>) =>
+  (): RowChanges<State, unknown> => {
+    let last = 0
+    return {
+      add: (_before, { version }) => {
+        last = version
+      },
+      writes: (after) => ({ writes: writes(after, last), sequential: false })
+    }
+  }
+
+/** The read model of an aggregate that writes its rows as `Aggregate` commits its events. */
 export const ofAggregate = <State, Event>(options: {
   readonly name: string
   readonly tables: ReadonlyArray<string>
   readonly streams: string
   readonly decider: Pick<Decider<State, never, Event, unknown>, "initial" | "evolve">
   readonly decode: (recorded: Recorded) => Event
-  readonly writes: (
-    state: State,
-    events: ReadonlyArray<{ readonly event: Event; readonly version: number }>
-  ) => { readonly writes: ReadonlyArray<Write> }
+  readonly rows: () => RowChanges<State, Event>
 }): InlineProjection => ({
   name: options.name,
   tables: options.tables,
@@ -40,9 +51,13 @@ export const ofAggregate = <State, Event>(options: {
   begin: () => {
     let state = options.decider.initial()
     return (recorded) => {
-      const events = recorded.map((one) => ({ event: options.decode(one), version: one.version }))
-      for (const { event } of events) state = options.decider.evolve(state, event)
-      return options.writes(state, events).writes
+      const rows = options.rows()
+      for (const one of recorded) {
+        const event = options.decode(one)
+        rows.add(state, { event, version: one.version })
+        state = options.decider.evolve(state, event)
+      }
+      return rows.writes(state).writes
     }
   }
 })

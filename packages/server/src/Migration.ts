@@ -5,6 +5,11 @@ export interface Migration {
   readonly name: string
   /** Single statements, run in order in one transaction. Names have no schema: the search path says where they go. */
   readonly up: ReadonlyArray<string>
+  /**
+   * Names of read models in `Projections/Inline.ts` that are made anew from the events after the step: it empties tables of
+   * theirs, or adds what only the events can tell.
+   */
+  readonly rebuilds?: ReadonlyArray<string>
   /** Undoes `up`, data included. */
   readonly down: ReadonlyArray<string>
 }

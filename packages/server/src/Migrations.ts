@@ -11,6 +11,11 @@ import * as EventStoreTables from "./migrations/0001_event_store.ts"
 import * as ReadModels from "./migrations/0002_read_models.ts"
 import * as Histories from "./migrations/0003_histories.ts"
 import * as NewestSuites from "./migrations/0004_newest_suites.ts"
+import * as PlainTasks from "./migrations/0005_plain_tasks.ts"
+import * as EventStore from "./EventStore.ts"
+import * as PgEventStore from "./PgEventStore.ts"
+import * as Inline from "./Projections/Inline.ts"
+import * as Rebuild from "./Rebuild.ts"
 import * as RestoredLog from "./RestoredLog.ts"
 
 /** All steps in order. */
@@ -18,7 +23,8 @@ export const migrations: ReadonlyArray<Migration> = [
   EventStoreTables.migration,
   ReadModels.migration,
   Histories.migration,
-  NewestSuites.migration
+  NewestSuites.migration,
+  PlainTasks.migration
 ]
 
 /** The version that this program works with. */
@@ -47,9 +53,10 @@ export class MigrationChanged extends Data.TaggedError("MigrationChanged")<{
 /** A step could not be carried out; nothing of this run was kept. */
 export class MigrationError extends Data.TaggedError("MigrationError")<{
   readonly step: string
-  readonly cause: SqlError
+  readonly cause: SqlError | EventStore.EventStoreError
 }> {
   override get message() {
+    if (this.cause._tag === "EventStoreError") return `database schema: ${this.step} failed: ${this.cause.message}`
     const { cause, message } = this.cause.reason
     return `database schema: ${this.step} failed: ${cause instanceof Error ? cause.message : message}`
   }
@@ -66,7 +73,8 @@ interface Applied {
 export const checksum = (migration: Migration): string =>
   createHash("sha256").update(migration.up.join("\n;\n")).digest("hex")
 
-const during = (step: string) => Effect.mapError((cause: SqlError) => new MigrationError({ step, cause }))
+const during = (step: string) =>
+  Effect.mapError((cause: SqlError | EventStore.EventStoreError) => new MigrationError({ step, cause }))
 
 /** Takes the lock until the end of the transaction, and makes the place where applied steps are recorded. */
 const prepare = Effect.fnUntraced(function* (sql: SqlClient) {
@@ -117,6 +125,20 @@ const revert = Effect.fnUntraced(function* (sql: SqlClient, migration: Migration
   yield* sql.unsafe("delete from schema_migrations where version = $1", [migration.version])
 })
 
+/** Makes read models anew whose tables were changed by these steps. */
+const rebuild = Effect.fnUntraced(function* (steps: ReadonlyArray<Migration>) {
+  const names = new Set(steps.flatMap(({ rebuilds = [] }) => rebuilds))
+  const store = yield* PgEventStore.make()
+  for (const projection of Inline.projections.filter(({ name }) => names.has(name))) {
+    yield* Effect.logInfo(`database schema: making the read model of ${projection.name} anew from the events`)
+    const { events, streams } = yield* Rebuild.rebuild(projection).pipe(
+      Effect.provideService(EventStore.EventStore, store),
+      during(`making the read model of ${projection.name} anew`)
+    )
+    yield* Effect.logInfo(`database schema: ${projection.name} made anew from ${events} events of ${streams} streams`)
+  }
+})
+
 export interface Outcome {
   readonly from: number
   readonly to: number
@@ -145,6 +167,8 @@ export const migrateTo = Effect.fn("Migrations.migrateTo")(function* (
     }
     const to = Math.min(target, known.length)
     if (to > 0) yield* RestoredLog.adopt(sql).pipe(during("adopting the log of another server"))
+    // This program's read models fit its own version only.
+    if (to === supported) yield* rebuild(known.slice(from, target))
     return { from, to }
   })
   return yield* sql

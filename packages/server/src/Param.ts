@@ -11,24 +11,40 @@ const array = (elementOid: number) => (values: ReadonlyArray<unknown> | null) =>
   Result.getOrThrow(PgTypes.array(values, elementOid))
 
 export const texts: (values: ReadonlyArray<string | null> | null) => PgTypes.Parameter = array(PgTypes.OID.text)
-export const smallints: (values: ReadonlyArray<number | null>) => PgTypes.Parameter = array(PgTypes.OID.int2)
-export const ints: (values: ReadonlyArray<number | null>) => PgTypes.Parameter = array(PgTypes.OID.int4)
-export const reals: (values: ReadonlyArray<number | null>) => PgTypes.Parameter = array(PgTypes.OID.float4)
-export const doubles: (values: ReadonlyArray<number | null>) => PgTypes.Parameter = array(PgTypes.OID.float8)
-export const booleans: (values: ReadonlyArray<boolean | null>) => PgTypes.Parameter = array(PgTypes.OID.bool)
+export const smallints: (values: ReadonlyArray<number | null> | null) => PgTypes.Parameter = array(PgTypes.OID.int2)
+export const ints: (values: ReadonlyArray<number | null> | null) => PgTypes.Parameter = array(PgTypes.OID.int4)
+export const reals: (values: ReadonlyArray<number | null> | null) => PgTypes.Parameter = array(PgTypes.OID.float4)
+export const doubles: (values: ReadonlyArray<number | null> | null) => PgTypes.Parameter = array(PgTypes.OID.float8)
+export const booleans: (values: ReadonlyArray<boolean | null> | null) => PgTypes.Parameter = array(PgTypes.OID.bool)
 
 /** Elements are values, not JSON text; `null` is SQL's null. */
-export const jsons: (values: ReadonlyArray<unknown>) => PgTypes.Parameter = array(PgTypes.OID.jsonb)
+export const jsons: (values: ReadonlyArray<unknown> | null) => PgTypes.Parameter = array(PgTypes.OID.jsonb)
 
 /** As `jsons`, for columns that keep the text as it is. */
 export const verbatimJsons: (values: ReadonlyArray<unknown>) => PgTypes.Parameter = array(PgTypes.OID.json)
 
 /** Elements are milliseconds since 1970. */
-export const timestamps: (values: ReadonlyArray<number | null>) => PgTypes.Parameter = array(PgTypes.OID.timestamptz)
+export const timestamps: (values: ReadonlyArray<number | null> | null) => PgTypes.Parameter = array(
+  PgTypes.OID.timestamptz
+)
 
 /** Whole numbers up to 2^53. */
-export const bigints = (values: ReadonlyArray<number | null>): PgTypes.Parameter =>
-  array(PgTypes.OID.int8)(values.map((value) => (value === null ? null : BigInt(value))))
+export const bigints = (values: ReadonlyArray<number | null> | null): PgTypes.Parameter =>
+  array(PgTypes.OID.int8)(values?.map((value) => (value === null ? null : BigInt(value))) ?? null)
+
+/** How an array of values becomes a parameter. */
+export type OfArray<Value> = (values: ReadonlyArray<Value | null> | null) => PgTypes.Parameter
+
+/**
+ * A column of rows for `unnest` beside others: one without any value travels as null, which `unnest` fills up with nulls.
+ * Nothing is then encoded, sent or parsed.
+ */
+export const sparse = <Value>(param: OfArray<Value>, values: ReadonlyArray<Value | null>): PgTypes.Parameter =>
+  param(values.every((value) => value === null) ? null : values)
+
+/** Ranges of whole numbers, both ends included, as the text of a multirange: to be cast to `int4multirange`. */
+export const multirange = (ranges: Iterable<readonly [number, number]>): string =>
+  `{${Array.from(ranges, ([first, last]) => `[${first},${last}]`).join(",")}}`
 
 /** A value, not JSON text; `null` is SQL's null. */
 export const json: (value: unknown) => PgTypes.Parameter = PgTypes.jsonb

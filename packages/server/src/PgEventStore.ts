@@ -5,10 +5,10 @@ import { Duration, Effect, Layer, Option, PubSub, Stream } from "effect"
 import { SqlClient } from "effect/sql/SqlClient"
 import { isSqlError } from "effect/sql/SqlError"
 import type { SqlError } from "effect/sql/SqlError"
-import type { Metadata, Recorded } from "@muster/domain/Recorded"
 import * as Carriable from "./Carriable.ts"
 import * as EventStore from "./EventStore.ts"
 import * as Param from "./Param.ts"
+import * as RecordedRow from "./RecordedRow.ts"
 import * as SqlFailure from "./SqlFailure.ts"
 import * as Statements from "./Statements.ts"
 
@@ -22,29 +22,6 @@ const insertEvents = `
   select $1::text, $2::int + n, type, data, metadata, command_id
   from unnest($3::text[], $4::json[], $5::jsonb[], $6::text[]) with ordinality as e(type, data, metadata, command_id, n)
   returning position`
-
-const columns = "position, stream, version, type, data, metadata, recorded_at"
-
-interface EventRow {
-  readonly position: bigint
-  readonly stream: string
-  readonly version: number
-  readonly type: string
-  readonly data: Recorded["data"]
-  readonly metadata: Metadata
-  readonly recorded_at: Date
-}
-
-// The columns are written by `append` alone, so they are trusted to hold what it put there.
-const toRecorded = (row: EventRow): Recorded => ({
-  position: Number(row.position),
-  stream: row.stream,
-  version: row.version,
-  type: row.type,
-  data: row.data,
-  metadata: row.metadata,
-  recordedAt: row.recorded_at.getTime()
-})
 
 /** Postgres' largest `int`: the highest version that a stream can have. */
 const maxVersion = 2 ** 31 - 1
@@ -162,16 +139,16 @@ export const make = Effect.fnUntraced(function* (
   })
 
   const readStream = (stream: string, range: EventStore.StreamRange = {}) =>
-    run<EventRow>({
-      text: `select ${columns} from events where stream = $1 and version > $2 and version <= $3 order by version limit $4`,
+    run<RecordedRow.RecordedRow>({
+      text: `select ${RecordedRow.columns} from events where stream = $1 and version > $2 and version <= $3 order by version limit $4`,
       params: [stream, range.after ?? 0, range.upTo ?? maxVersion, range.limit ?? maxVersion]
     }).pipe(
-      Effect.map((rows) => rows.map(toRecorded)),
+      Effect.map((rows) => rows.map(RecordedRow.toRecorded)),
       during("readStream")
     )
 
   const readAll = Effect.fnUntraced(function* ({ after, limit, types }: EventStore.LogRange) {
-    const rows = yield* run<EventRow & { transaction_id: string; wanted: boolean }>({
+    const rows = yield* run<RecordedRow.RecordedRow & { transaction_id: string; wanted: boolean }>({
       // A transaction that is still running may hold any id from the snapshot's xmin on: what is older can never change.
       // The data of events that are not wanted stay where they are.
       text: `
@@ -185,7 +162,7 @@ export const make = Effect.fnUntraced(function* (
     }).pipe(during("readAll"))
     const last = rows.at(-1)
     return {
-      events: rows.filter(({ wanted }) => wanted).map(toRecorded),
+      events: rows.filter(({ wanted }) => wanted).map(RecordedRow.toRecorded),
       cursor:
         last === undefined ? after : { transactionId: BigInt(last.transaction_id), position: Number(last.position) },
       scanned: rows.length
@@ -193,16 +170,16 @@ export const make = Effect.fnUntraced(function* (
   })
 
   const eventsOfCommand = (stream: string, commandId: string) =>
-    run<EventRow>({
+    run<RecordedRow.RecordedRow>({
       // Only a command's first event carries the key; the others were appended in the same transaction.
       text: `
-        select ${columns} from events
+        select ${RecordedRow.columns} from events
         where transaction_id = (select transaction_id from events where stream = $1 and command_id = $2)
           and stream = $1 and metadata ->> 'commandId' = $2
         order by version`,
       params: [stream, commandId]
     }).pipe(
-      Effect.map((rows) => rows.map(toRecorded)),
+      Effect.map((rows) => rows.map(RecordedRow.toRecorded)),
       during("eventsOfCommand")
     )
 

@@ -1,11 +1,20 @@
 import { assert, describe, it } from "@effect/vitest"
 import { Effect, Layer } from "effect"
 import { SqlClient } from "effect/sql/SqlClient"
+import { stream, SuiteId } from "@muster/domain/Suite/Id"
+import * as EventStore from "../src/EventStore.ts"
 import type { Migration } from "../src/Migration.ts"
 import * as Migrations from "../src/Migrations.ts"
+import * as Param from "../src/Param.ts"
+import * as PgEventStore from "../src/PgEventStore.ts"
+import * as Inline from "../src/Projections/Inline.ts"
+import * as Rebuild from "../src/Rebuild.ts"
 import * as Muster from "./support/Muster.ts"
 import * as Postgres from "./support/Postgres.ts"
 import { schemaDump } from "./support/SchemaDump.ts"
+import * as SuiteLife from "./support/SuiteLife.ts"
+import * as SuiteReference from "./support/SuiteReference.ts"
+import * as SuiteTables from "./support/SuiteTables.ts"
 
 /** An empty database, through a coordinator's client. */
 const empty = Muster.clientLayer().pipe(Layer.provideMerge(Postgres.layer))
@@ -32,6 +41,57 @@ describe("migrations", () => {
       }
       assert.deepStrictEqual(yield* Migrations.migrate, { from: 0, to: Migrations.supported })
       assert.deepStrictEqual(yield* schemaDump, dumps.at(-1))
+    }).pipe(Effect.provide(empty))
+  )
+
+  it.effect("keep every task when plain ones lose their rows, and when they get them back", () =>
+    Effect.gen(function* () {
+      const sql = yield* SqlClient
+      const store = yield* PgEventStore.make()
+      yield* Migrations.migrateTo(4)
+      const ids = [1, 2, 3, 4].map((number) => SuiteId.make(String(number).padStart(16, "0")))
+      const expected = new Map<SuiteId, SuiteReference.Rows>()
+      for (const [k, id] of ids.entries()) {
+        const events = SuiteLife.make(id, 10 + k).next(k === 3 ? 90 : 30)
+        const rows = SuiteReference.rowsOf(events)
+        expected.set(id, rows)
+        yield* store.append({
+          stream: stream(id),
+          expectedVersion: 0,
+          events: events.map(({ _tag: type, ...data }) => ({
+            type,
+            data,
+            metadata: { actor: "test", schemaVersion: 1 }
+          }))
+        })
+        yield* sql`insert into suites ${sql.insert({ id, spec: "{}", state: "open", created_at: new Date(), version: 1 })}`
+        yield* sql`insert into tasks (suite_id, index, state, spec_version, submitted_at)
+          select ${id}, index, state, spec_version, now()
+          from jsonb_to_recordset(${Param.json(rows.tasks.map(({ index, spec_version, state }) => ({ index, spec_version, state })))})
+            as r(index int, state int, spec_version int)`
+      }
+      for (const _again of [1, 2]) {
+        assert.deepStrictEqual(yield* Migrations.migrate, { from: 4, to: Migrations.supported })
+        for (const [id, rows] of expected) assert.deepStrictEqual(yield* SuiteTables.rowsOf(id), rows)
+        const [plain] = yield* sql<{ suites: number; leases: number }>`
+          select count(*)::int as suites, (select count(*)::int from leases where not isempty(tasks)) as leases
+          from suites where not isempty(plain)`
+        assert.isAbove(plain?.suites ?? 0, 1)
+        assert.isAbove(plain?.leases ?? 0, 1)
+        const checked = yield* Rebuild.check(Inline.suites).pipe(Effect.provideService(EventStore.EventStore, store))
+        assert.deepStrictEqual(
+          checked.tables.flatMap(({ differences }) => differences),
+          []
+        )
+        yield* Migrations.migrateTo(4)
+        for (const [id, { tasks }] of expected) {
+          const rows = yield* sql<object>`select * from tasks where suite_id = ${id} order by index`
+          assert.deepStrictEqual<ReadonlyArray<object>>(
+            rows.map(SuiteTables.withNumbers),
+            tasks.map((task) => ({ ...task, suite_id: id, leased_at: null }))
+          )
+        }
+      }
     }).pipe(Effect.provide(empty))
   )
 

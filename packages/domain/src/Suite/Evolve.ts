@@ -7,6 +7,7 @@ import { resolveRetry } from "../Task/Spec.ts"
 import type { RetryPolicy } from "../Task/Spec.ts"
 import type { Epoch, ManagerId } from "../Manager/Id.ts"
 import type { LeaseRange, Range, SuiteEvent } from "./Events.ts"
+import * as Plain from "./Plain.ts"
 import * as State from "./State.ts"
 import type { Existing, SuiteState } from "./State.ts"
 import { Flag, Phase } from "./TaskTable.ts"
@@ -15,7 +16,9 @@ export const evolve = (state: SuiteState, event: SuiteEvent): SuiteState => {
   if (state._tag === "Missing") {
     return event._tag === "SuiteCreated" ? State.make(event.id, event.spec, event.at) : state
   }
+  const plain = Plain.change(state, event)
   apply(state, event)
+  Plain.apply(state, plain)
   state.version++
   return state
 }

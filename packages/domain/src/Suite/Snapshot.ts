@@ -10,13 +10,14 @@ import { Epoch, ManagerId } from "../Manager/Id.ts"
 import { resolveRetry, RetryPolicy } from "../Task/Spec.ts"
 import { Range } from "./Events.ts"
 import { SuiteId } from "./Id.ts"
+import { ofRanges } from "./RangeList.ts"
 import { SuiteSpec, SuiteState } from "./Spec.ts"
 import * as State from "./State.ts"
 import type { Existing } from "./State.ts"
 import { Phase, TaskTable, columns } from "./TaskTable.ts"
 
 /** Version of the bytes' shape. What has another one is not decoded: the log has everything. */
-export const schemaVersion = 1
+export const schemaVersion = 2
 
 /** In front of every snapshot, in the byte order of the machine: it differs where the columns' byte order does. */
 const magic = 0x4d535400 + schemaVersion
@@ -47,7 +48,8 @@ const Header = Schema.Struct({
   profiles: Schema.Array(Schema.Tuple([Schema.Int, RetryPolicy])),
   fences: Schema.Array(Schema.Tuple([ManagerId, Epoch])),
   lostAttempts: Losses,
-  lostLeases: Losses
+  lostLeases: Losses,
+  plain: Schema.Array(Range)
 })
 
 const HeaderJson = Schema.fromJsonString(Header)
@@ -85,7 +87,8 @@ export const encode = (state: Existing): Uint8Array<ArrayBuffer> => {
       profiles: state.profiles.map(({ priority, retry }) => [priority, retry] as const),
       fences: [...state.fences],
       lostAttempts: state.lostAttempts.entries(),
-      lostLeases: state.lostLeases.entries()
+      lostLeases: state.lostLeases.entries(),
+      plain: state.plain.ranges()
     })
   )
   const all = inOrder(tasks, {
@@ -133,6 +136,7 @@ const restore = (header: typeof Header.Type, tasks: TaskTable, tables: Tables): 
   const state: Existing = {
     ...State.make(header.id, header.spec, header.createdAt),
     tasks,
+    plain: ofRanges(header.plain),
     state: header.state,
     paused: header.paused,
     stopped: header.stopped,

@@ -7,6 +7,7 @@ import { Delays } from "./Delays.ts"
 import { Holders } from "./Holders.ts"
 import type { SuiteId } from "./Id.ts"
 import { Outstanding } from "./Outstanding.ts"
+import { RangeList } from "./RangeList.ts"
 import type { SuiteSpec, TaskCounts } from "./Spec.ts"
 import { TaskQueue } from "./TaskQueue.ts"
 import { Flag, Phase, TaskTable } from "./TaskTable.ts"
@@ -35,6 +36,8 @@ export interface Existing {
   lastSubmittedAt: number
   completedAt: number | undefined
   readonly tasks: TaskTable
+  /** Tasks that need not be told apart: `Plain.ts` says which. Nothing is decided by it. */
+  plain: RangeList
   /** Number of tasks in each phase, by the phase's number. */
   readonly counts: Array<number>
   /** Queued tasks that may be leased at once. */
@@ -71,6 +74,7 @@ export const make = (id: SuiteId, spec: SuiteSpec, createdAt: number): Existing 
   lastSubmittedAt: createdAt,
   completedAt: undefined,
   tasks: new TaskTable(),
+  plain: new RangeList(),
   counts: [0, 0, 0, 0, 0, 0],
   queue: new TaskQueue(),
   delays: new Delays(),

@@ -50,6 +50,7 @@ export const dump = (state: SuiteState) => {
     version: state.version,
     counts: State.taskCounts(state),
     tasks: Array.from({ length: state.tasks.size }, (_, index) => dumpTask(state, index)),
+    plain: state.plain.ranges(),
     queue: state.queue.first(Infinity),
     ready: State.nextReady(state, Infinity, farAway),
     delays: [...state.delays.entries()].toSorted(([x], [y]) => x - y),

@@ -72,7 +72,7 @@ export const layer: Layer.Layer<never, never, Sharding | EventStore> = ManagerEn
       decider,
       schemaVersion,
       decode: LogEvent.decode<ManagerEvent>,
-      writes: ManagerRows.writes,
+      rows: ManagerRows.rows,
       snapshot,
       committed: (_state, events) => Effect.suspend(() => committed(events))
     })

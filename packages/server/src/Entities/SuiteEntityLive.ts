@@ -61,7 +61,7 @@ export const layer: Layer.Layer<never, never, Sharding | EventStore | Coordinato
       decider,
       schemaVersion,
       decode: LogEvent.decode<SuiteEvent>,
-      writes: SuiteRows.writes,
+      rows: SuiteRows.rows,
       snapshot: {
         every: snapshotEvery,
         schemaVersion: Snapshot.schemaVersion,

@@ -27,7 +27,7 @@ export const layer: Layer.Layer<never, never, Sharding | EventStore> = WorkerEnt
       decider,
       schemaVersion,
       decode: LogEvent.decode<WorkerEvent>,
-      writes: WorkerRows.writes,
+      rows: WorkerRows.rows,
       snapshot: JsonSnapshot.make(State, { every: 100, schemaVersion: 1 })
     })
     return WorkerEntity.of({

@@ -15,11 +15,11 @@ import * as WorkerRows from "./WorkerRows.ts"
 
 export const suites: InlineProjection.InlineProjection = InlineProjection.ofAggregate({
   name: "suites",
-  tables: ["suites", "tasks", "attempts", "late_results"],
+  tables: ["suites", "submissions", "leases", "tasks", "attempts", "late_results"],
   streams: "suite-",
   decider: suite,
   decode: LogEvent.decode<SuiteEvent>,
-  writes: SuiteRows.writes
+  rows: SuiteRows.rows
 })
 
 export const managers: InlineProjection.InlineProjection = InlineProjection.ofAggregate({
@@ -28,7 +28,7 @@ export const managers: InlineProjection.InlineProjection = InlineProjection.ofAg
   streams: "manager-",
   decider: manager,
   decode: LogEvent.decode<ManagerEvent>,
-  writes: ManagerRows.writes
+  rows: ManagerRows.rows
 })
 
 export const workers: InlineProjection.InlineProjection = InlineProjection.ofAggregate({
@@ -37,7 +37,7 @@ export const workers: InlineProjection.InlineProjection = InlineProjection.ofAgg
   streams: "worker-",
   decider: worker,
   decode: LogEvent.decode<WorkerEvent>,
-  writes: WorkerRows.writes
+  rows: WorkerRows.rows
 })
 
 export const projections: ReadonlyArray<InlineProjection.InlineProjection> = [suites, managers, workers]

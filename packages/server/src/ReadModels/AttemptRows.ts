@@ -15,8 +15,7 @@ export interface ResultRow {
   readonly peak_memory: bigint | null
 }
 
-export const resultColumns = (table: string): string =>
-  ["stdout", "stderr", "output", "peak_memory"].map((column) => `${table}.${column}`).join(", ")
+export const resultColumns = ["stdout", "stderr", "output", "peak_memory"] as const
 
 /** What both tables know of an attempt. */
 interface AttemptColumns extends Pick<ResultRow, "stdout" | "stderr" | "peak_memory"> {

@@ -8,8 +8,9 @@ import type { Unavailable } from "@muster/domain/Errors"
 import { stream } from "@muster/domain/Suite/Id"
 import type { SuiteId } from "@muster/domain/Suite/Id"
 import type { Range, SuiteEvent } from "@muster/domain/Suite/Events"
-import type { Recorded } from "@muster/domain/Recorded"
 import * as LogEvent from "../LogEvent.ts"
+import * as Param from "../Param.ts"
+import * as RecordedRow from "../RecordedRow.ts"
 import * as Query from "./Query.ts"
 
 /** An event that settles tasks, with its place in the stream. */
@@ -45,18 +46,23 @@ export class Settlements extends Context.Service<
 const batchSize = 4
 
 const afterText = `
-  select s.last, e.version, e.type, e.data
+  select s.last, ${RecordedRow.columns}
   from (select coalesce(max(version), 0) as last from events where stream = $1) s left join lateral (
-    select version, type, data from events
+    select * from events
     where stream = $1 and version > $2 and type in ('AttemptsEnded', 'TasksCancelled')
     order by version limit $3
   ) e on true
   order by e.version`
 
-type AfterRow = { readonly last: number } & (
-  | { readonly version: number; readonly type: string; readonly data: Recorded["data"] }
-  | { readonly version: null }
-)
+type AfterRow = { readonly last: number } & (RecordedRow.RecordedRow | { readonly version: null })
+
+/** A plain task that is leased is about to have its first attempt. */
+const attemptsText = `
+  select index, attempt from tasks where suite_id = $1 and index between $2 and $3 and attempt > 0
+  union all
+  select i, 1 from leases l, unnest(l.tasks * $4::text::int4multirange) as r,
+    generate_series(lower(r), upper(r) - 1) as i
+  where l.suite_id = $1`
 
 export const make = Effect.gen(function* () {
   const sql = yield* SqlClient
@@ -68,7 +74,8 @@ export const make = Effect.gen(function* () {
     return {
       settlements: found.map((row) => ({
         version: row.version,
-        event: LogEvent.decode<Settlement["event"]>(row)
+        // The statement asks for these types of events only.
+        event: LogEvent.decode<Settlement["event"]>(RecordedRow.toRecorded(row))
       })),
       upTo: Math.max(last ?? version, version)
     }
@@ -85,11 +92,12 @@ export const make = Effect.gen(function* () {
 
   const attempts = Effect.fn("Settlements.attempts")((suiteId: SuiteId, [first, last]: Range) =>
     Effect.map(
-      Query.run<{ readonly index: number; readonly attempt: number }>(
-        sql,
-        "select index, attempt from tasks where suite_id = $1 and index between $2 and $3 and attempt > 0",
-        [suiteId, first, last]
-      ),
+      Query.run<{ readonly index: number; readonly attempt: number }>(sql, attemptsText, [
+        suiteId,
+        first,
+        last,
+        Param.multirange([[first, last]])
+      ]),
       (rows): ReadonlyMap<number, number> => new Map(rows.map(({ attempt, index }) => [index, attempt]))
     )
   )

@@ -26,7 +26,7 @@ const before = Effect.fnUntraced(function* (suiteId: SuiteId, commands: Readonly
     decider,
     schemaVersion,
     decode: LogEvent.decode<SuiteEvent>,
-    writes: SuiteRows.writes
+    rows: SuiteRows.rows
   })
   for (const asked of commands) {
     yield* aggregate.ask({ command: () => asked, actor: "test", answer: () => undefined })

@@ -33,7 +33,6 @@ export interface TaskRow extends AttemptColumns {
   readonly labels: ReadonlyArray<string>
   readonly spec_version: number
   readonly submitted_at: number
-  readonly leased_at: number | null
   readonly retry_at: number | null
   readonly cancel_requested: boolean
 }
@@ -167,7 +166,6 @@ export const rowsOf = (events: ReadonlyArray<SuiteEvent>): Rows => {
             labels: task.labels ?? [],
             spec_version: version,
             submitted_at: event.at,
-            leased_at: null,
             retry_at: null,
             cancel_requested: false,
             manager: null,
@@ -186,7 +184,6 @@ export const rowsOf = (events: ReadonlyArray<SuiteEvent>): Rows => {
               attempt,
               manager,
               epoch,
-              leased_at: event.at,
               retry_at: null
             })
           }
@@ -216,7 +213,7 @@ export const rowsOf = (events: ReadonlyArray<SuiteEvent>): Rows => {
         break
       case "LeasesReturned":
         for (const row of each(event.ranges)) {
-          Object.assign(row, { state: queued, attempt: row.attempt - 1, manager: null, epoch: null, leased_at: null })
+          Object.assign(row, { state: queued, attempt: row.attempt - 1, manager: null, epoch: null })
         }
         break
       case "LateResultsRecorded":

@@ -20,10 +20,14 @@ export const Baseline = Schema.Record(Form, Schema.optionalKey(Schema.Record(Sch
 export type Baseline = typeof Baseline.Type
 export type Entries = Readonly<Record<string, typeof Entry.Type>>
 
-/** What of a line can be held against another run; undefined where nothing can. */
+/**
+ * What of a line can be held against another run; undefined where nothing can. A peer comes first: it is hit by the same
+ * things as we are when the machine is busy, a yardstick by only some of them.
+ */
 export const comparable = (figure: Figure, line: Line): typeof Entry.Type | undefined => {
-  if (line.yardstickRatio !== undefined) return { value: line.yardstickRatio, of: `ratio to ${line.yardstick ?? ""}` }
+  if (figure.unchecked === true) return undefined
   if (line.ratio !== undefined) return { value: line.ratio, of: `ratio to ${line.peer ?? ""}` }
+  if (line.yardstickRatio !== undefined) return { value: line.yardstickRatio, of: `ratio to ${line.yardstick ?? ""}` }
   return figure.portable === true ? { value: line.median, of: figure.unit } : undefined
 }
 

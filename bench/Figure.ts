@@ -26,6 +26,8 @@ export interface Figure {
   readonly yardstick?: string
   /** The value does not depend on how fast the machine is: it is a size, or a ratio already. */
   readonly portable?: true
+  /** Too noisy to say that something was lost: `--check` leaves it out. */
+  readonly unchecked?: true
   /** Absent where the figure is for information only. */
   readonly goal?: Goal
 }

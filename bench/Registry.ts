@@ -38,12 +38,13 @@ export interface Selection {
   readonly short: boolean
 }
 
-/** Families with those of their figures that are asked for. */
-export const select = (all: ReadonlyArray<Family>, { only, short }: Selection): ReadonlyArray<Family> =>
-  all
+/** Families with those of their figures that are asked for. A whole name means that figure, whatever else begins so. */
+export const select = (all: ReadonlyArray<Family>, { only, short }: Selection): ReadonlyArray<Family> => {
+  const names = new Set(all.flatMap(({ figures }) => figures.map(({ name }) => name)))
+  const isWanted = (name: string) =>
+    only.length === 0 || only.some((part) => (names.has(part) ? name === part : name.startsWith(part)))
+  return all
     .filter((family) => !short || only.length > 0 || family.short === true)
-    .map((family) => ({
-      ...family,
-      figures: family.figures.filter(({ name }) => only.length === 0 || only.some((part) => name.startsWith(part)))
-    }))
+    .map((family) => ({ ...family, figures: family.figures.filter(({ name }) => isWanted(name)) }))
     .filter(({ figures }) => figures.length > 0)
+}

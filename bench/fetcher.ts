@@ -15,7 +15,10 @@ const pace = 2
 
 const work = Effect.gen(function* () {
   const source = yield* TaskSource
-  yield* source.attach([{ name: "noop", concurrency: 1 }]).pipe(Stream.runDrain, Effect.forkScoped)
+  // At once: a manager does not answer a worker that has not introduced itself.
+  yield* source
+    .attach([{ name: "noop", concurrency: 1 }])
+    .pipe(Stream.runDrain, Effect.forkScoped({ startImmediately: true }))
   yield* source.beat.pipe(Effect.repeat(Schedule.spaced("1 second")), Effect.forkScoped)
   let ended: ReadonlyArray<WorkResult> = []
   for (;;) {

@@ -24,7 +24,7 @@ const { values: flags } = parseArgs({
   }
 })
 
-const usualRounds = { full: 5, quick: 1, short: 3 } satisfies Record<Bench.Form, number>
+const usualRounds = { full: 5, quick: 1, short: 5 } satisfies Record<Bench.Form, number>
 
 const form: Bench.Form = flags.quick ? "quick" : flags.short ? "short" : "full"
 const rounds = flags.rounds === undefined ? usualRounds[form] : Number(flags.rounds)

@@ -22,7 +22,7 @@ const large: Figure = {
   goal: { of: "ratio", value: 0.9 }
 }
 
-const sizes = { full: 3_000, quick: 300, short: 1_000 }
+const sizes = { full: 3_000, quick: 300, short: 500 }
 
 const runCommands = Effect.fnUntraced(function* ({ client, costing }: Muster, count: number) {
   const suiteId = yield* Work.paused(client, "commands")

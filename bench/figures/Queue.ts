@@ -65,7 +65,7 @@ const family = ({ drain, peer: peerName, settings, sizes, submit }: Options): Fa
 const rate = { unit: "tasks/s", better: "higher" } as const
 
 const graphileSettings: Settings = {
-  peerBatch: "5,000",
+  peerBatch: "5,000, 4 at once",
   peerDrain: "one process, concurrency 24, localQueue 500, completions batched; until the last job has begun"
 }
 
@@ -74,7 +74,7 @@ export const queue: Family = {
     peer: "graphile",
     submit: { ...rate, name: "submit", peer: "graphile-worker addJobs", goal: { of: "ratio", value: 1.5 } },
     drain: { ...rate, name: "noop-drain", peer: "graphile-worker", goal: { of: "ratio", value: 1.5 } },
-    sizes: { full: 50_000, quick: 5_000, short: 20_000 },
+    sizes: { full: 50_000, quick: 5_000, short: 10_000 },
     settings: graphileSettings
   }),
   short: true

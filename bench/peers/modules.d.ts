@@ -7,6 +7,7 @@ declare module "pg" {
     constructor(options: { readonly connectionString: string; readonly max: number })
     query(sql: string): Promise<unknown>
     on(event: "error", listener: (error: Error) => void): void
+    on(event: "connect", listener: (client: Pick<Pool, "on">) => void): void
   }
 }
 

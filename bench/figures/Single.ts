@@ -19,7 +19,7 @@ export const single: Family = {
   prepare: Effect.fnUntraced(function* (bench) {
     const { client, costing, database, settings } = yield* bench.muster("handlers")
     const graphile = yield* bench.peer("graphile")
-    const count = bench.size({ full: 20_000, quick: 2_000, short: 5_000 })
+    const count = bench.size({ full: 10_000, quick: 2_000, short: 5_000 })
 
     const ours = Effect.gen(function* () {
       const suiteId = yield* Work.paused(client, "single")

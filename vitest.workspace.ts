@@ -37,6 +37,15 @@ export default defineConfig({
       ...["domain", "server", "manager", "worker", "client", "cli"].map(packageProject),
       {
         test: {
+          name: "bench",
+          root: path("./bench"),
+          include: ["test/**/*.test.ts"],
+          testTimeout: UNIT_TIMEOUT_MILLIS,
+          hookTimeout: UNIT_TIMEOUT_MILLIS
+        }
+      },
+      {
+        test: {
           name: "e2e",
           root: path("."),
           include: ["test/e2e/**/*.test.ts"],

@@ -1,56 +1,140 @@
 /**
- * A measured figure: what is measured, how often, beside what, and what it is held against.
+ * A measured figure: what it is called, beside what it is taken, what it is held against, and the line that it becomes.
  */
+import type { Effect, Scope } from "effect"
+import type { Bench } from "./Bench.ts"
+import type { Cost } from "./Cost.ts"
+import * as Costs from "./Cost.ts"
+import { median } from "./Quantile.ts"
+
+/** What has to be reached: by the ratio to the peer, or by the median itself. */
+export interface Goal {
+  readonly of: "ratio" | "median"
+  readonly value: number
+}
+
 export interface Figure {
   readonly name: string
   readonly unit: string
-  /** Larger is better, or smaller. */
   readonly better: "higher" | "lower"
-  /** The peer measured in the same run, in turns with ours. */
+  /** What a user would pick instead, taken in turns with ours. */
   readonly peer?: string
-  /** What must be reached: of the ratio to the peer where there is one, else of the median. */
-  readonly goal: number
+  /**
+   * Something that takes the time which this machine needs for such work, taken in turns with ours. It is no rival; it makes
+   * figures of different machines and different moments comparable.
+   */
+  readonly yardstick?: string
+  /** The value does not depend on how fast the machine is: it is a size, or a ratio already. */
+  readonly portable?: true
+  /** Too noisy to say that something was lost: `--check` leaves it out. */
+  readonly unchecked?: true
+  /** Absent where the figure is for information only. */
+  readonly goal?: Goal
+}
+
+export type Setting = string | number | boolean
+export type Settings = Readonly<Record<string, Setting>>
+
+/** What one round gave for one figure. */
+export interface Sample {
+  readonly value: number
+  readonly peer?: number
+  readonly yardstick?: number
+  readonly cost?: Cost
+  /** Parts of the value that are worth showing, such as one for each route. Kept from the last round. */
+  readonly detail?: Readonly<Record<string, number>>
+}
+
+/** Samples by the name of their figure. */
+export type Round = Readonly<Record<string, Sample>>
+
+/** Figures that are taken together, because one round gives them all. */
+export interface Family {
+  readonly figures: ReadonlyArray<Figure>
+  /** Belongs to the form for CI. */
+  readonly short?: true
+  /** One round gives all that further rounds could add. */
+  readonly once?: true
+  /**
+   * Sets up what all rounds use. What it opens lives as long as the rounds. `NotInstalled` leaves the family out; whatever
+   * else fails ends the bench.
+   */
+  readonly prepare: (bench: Bench) => Effect.Effect<Prepared, unknown, Scope.Scope>
+}
+
+export interface Prepared {
+  /** Everything that one must know to understand the values. */
+  readonly settings: Settings
+  readonly round: Effect.Effect<Round, unknown, Scope.Scope>
 }
 
 export interface Line {
   readonly figure: string
   readonly unit: string
+  readonly better: Figure["better"]
   readonly median: number
   readonly min: number
   readonly max: number
   readonly peer?: string
   readonly peerMedian?: number
   readonly ratio?: number
-  readonly goal: number
-  readonly met: boolean
+  readonly yardstick?: string
+  readonly yardstickMedian?: number
+  readonly yardstickRatio?: number
+  readonly goal: number | null
+  readonly goalOf?: Goal["of"]
+  readonly met: boolean | null
+  readonly settings: Settings
+  readonly cost?: Cost
+  readonly detail?: Readonly<Record<string, number>>
 }
 
 const round = (value: number): number => (value >= 100 ? Math.round(value) : Number(value.toPrecision(3)))
 
-export const median = (values: ReadonlyArray<number>): number => quantile(values, 0.5)
+const isNumber = (value: number | undefined): value is number => value !== undefined
 
-/** The value that this part of the values does not exceed; nearest rank. */
-export const quantile = (values: ReadonlyArray<number>, part: number): number => {
-  const sorted = values.toSorted((a, b) => a - b)
-  return sorted[Math.max(0, Math.ceil(sorted.length * part) - 1)] ?? Number.NaN
-}
+const rounded = (values: Readonly<Record<string, number>>): Record<string, number> =>
+  Object.fromEntries(Object.entries(values).map(([name, value]) => [name, round(value)]))
 
-/** One JSON line per figure. */
-export const line = (figure: Figure, values: ReadonlyArray<number>, peerValues: ReadonlyArray<number> = []): Line => {
+/** All rounds of a figure as one line. */
+export const line = (figure: Figure, samples: ReadonlyArray<Sample>, settings: Settings): Line => {
+  const values = samples.map(({ value }) => value)
   const middle = median(values)
-  const peerMiddle = figure.peer === undefined ? undefined : median(peerValues)
-  const ratio = peerMiddle === undefined ? undefined : middle / peerMiddle
-  const held = ratio ?? middle
+  const beside = (pick: (sample: Sample) => number | undefined) => {
+    const theirs = median(samples.map(pick).filter(isNumber))
+    return { theirs: round(theirs), ratio: middle / theirs }
+  }
+  const peer = figure.peer === undefined ? undefined : beside((sample) => sample.peer)
+  const yardstick = figure.yardstick === undefined ? undefined : beside((sample) => sample.yardstick)
+  const held = figure.goal?.of === "ratio" ? (peer?.ratio ?? Number.NaN) : middle
+  const costs = samples.flatMap(({ cost }) => (cost === undefined ? [] : [cost]))
+  const detail = samples.at(-1)?.detail
   return {
     figure: figure.name,
     unit: figure.unit,
+    better: figure.better,
     median: round(middle),
     min: round(Math.min(...values)),
     max: round(Math.max(...values)),
-    ...(figure.peer === undefined || peerMiddle === undefined || ratio === undefined
+    ...(figure.peer === undefined || peer === undefined
       ? {}
-      : { peer: figure.peer, peerMedian: round(peerMiddle), ratio: round(ratio) }),
-    goal: figure.goal,
-    met: figure.better === "higher" ? held >= figure.goal : held <= figure.goal
+      : { peer: figure.peer, peerMedian: peer.theirs, ratio: round(peer.ratio) }),
+    ...(figure.yardstick === undefined || yardstick === undefined
+      ? {}
+      : {
+          yardstick: figure.yardstick,
+          yardstickMedian: yardstick.theirs,
+          yardstickRatio: round(yardstick.ratio)
+        }),
+    ...(figure.goal === undefined
+      ? { goal: null, met: null }
+      : {
+          goal: figure.goal.value,
+          goalOf: figure.goal.of,
+          met: figure.better === "higher" ? held >= figure.goal.value : held <= figure.goal.value
+        }),
+    settings: { ...settings, rounds: samples.length },
+    ...(costs.length === 0 ? {} : { cost: Costs.median(costs) }),
+    ...(detail === undefined ? {} : { detail: rounded(detail) })
   }
 }

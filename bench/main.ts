@@ -1,101 +1,83 @@
 /**
- * `npm run bench`: prints one JSON line per figure on standard output, and what it is doing on standard error.
- *
- *     npm run bench -- [--rounds 3] [--only NAME] [--quick]
+ * `npm run bench`: one JSON line per figure on standard output, what it is doing on standard error. `bench/README.md` says
+ * how to read a line.
  */
-import { availableParallelism } from "node:os"
+import { readFileSync, writeFileSync } from "node:fs"
+import { fileURLToPath } from "node:url"
 import { parseArgs } from "node:util"
 import { NodeRuntime } from "@effect/platform-node"
-import { Console, Effect } from "effect"
-import * as System from "../test/e2e/support/System.ts"
-import { line, quantile } from "./Figure.ts"
-import type { Figure, Line } from "./Figure.ts"
-import * as Measure from "./Measure.ts"
+import { Console, Effect, Schema } from "effect"
+import * as Baseline from "./Baseline.ts"
+import * as Bench from "./Bench.ts"
+import { families, select } from "./Registry.ts"
+import * as Run from "./Run.ts"
 
 const { values: flags } = parseArgs({
   options: {
-    rounds: { type: "string", default: "3" },
-    only: { type: "string" },
-    quick: { type: "boolean", default: false }
+    rounds: { type: "string" },
+    only: { type: "string", default: "" },
+    list: { type: "boolean", default: false },
+    quick: { type: "boolean", default: false },
+    short: { type: "boolean", default: false },
+    check: { type: "boolean", default: false },
+    save: { type: "boolean", default: false }
   }
 })
 
-const rounds = Number(flags.rounds)
-const scale = flags.quick ? 0.2 : 1
-const parallel = availableParallelism()
+const usualRounds = { full: 5, quick: 1, short: 5 } satisfies Record<Bench.Form, number>
 
-const figures = {
-  noop: { name: "noop-drain", unit: "tasks/s", better: "higher", goal: 20_000 },
-  command: { name: "command-drain", unit: "tasks/s", better: "higher", peer: `xargs -P${parallel}`, goal: 0.4 },
-  submit: { name: "submit", unit: "tasks/s", better: "higher", goal: 20_000 },
-  p50: { name: "queued-to-started-p50", unit: "ms", better: "lower", goal: 10 },
-  p99: { name: "queued-to-started-p99", unit: "ms", better: "lower", goal: 50 },
-  memory: { name: "coordinator-memory-100k-queued", unit: "MB", better: "lower", goal: 300 }
-} satisfies Record<string, Figure>
-
-const print = (result: Line) => Console.log(JSON.stringify(result))
-const wants = (name: keyof typeof figures) => flags.only === undefined || flags.only === figures[name].name
-
-const repeated = <A, E, R>(what: string, round: Effect.Effect<A, E, R>) =>
-  Effect.forEach(Array.from({ length: rounds }), (_, index) =>
-    Effect.andThen(Console.error(`bench: ${what} ${index + 1}/${rounds}`), round)
-  )
-
-const program = Effect.gen(function* () {
-  const system = yield* System.make
-  const coordinator = yield* system.coordinator()
-  yield* system.manager({ urls: [coordinator.url], workers: parallel })
-  const client = yield* system.client(coordinator.url)
-  // Warm: connections, prepared statements, compiled code.
-  yield* Measure.drain(client, "noop", 20_000 * scale)
-
-  if (wants("noop")) {
-    const values = yield* repeated("noop-drain", Measure.drain(client, "noop", 50_000 * scale))
-    yield* print(line(figures.noop, values))
-  }
-  if (wants("command")) {
-    const count = 3_000 * scale
-    const pairs = yield* repeated(
-      "command-drain",
-      Effect.gen(function* () {
-        const theirs = yield* Effect.sync(() => Measure.xargs(count, parallel))
-        return [yield* Measure.drain(client, "command", count), theirs] as const
-      })
-    )
-    const ours = pairs.map(([value]) => value)
-    const theirs = pairs.map(([, value]) => value)
-    yield* print(line(figures.command, ours, theirs))
-  }
-  if (wants("submit")) {
-    yield* print(line(figures.submit, yield* repeated("submit", Measure.submit(client, 50_000 * scale))))
-  }
-  if (wants("p50") || wants("p99")) {
-    const measured = yield* repeated("latency", Measure.latencies(client, 100 * scale))
-    yield* print(
-      line(
-        figures.p50,
-        measured.map((values) => quantile(values, 0.5))
-      )
-    )
-    yield* print(
-      line(
-        figures.p99,
-        measured.map((values) => quantile(values, 0.99))
-      )
-    )
-  }
-  if (wants("memory")) {
-    // A coordinator of its own, so that what was measured before does not count.
-    const other = yield* System.make
-    const fresh = yield* other.coordinator()
-    const submitter = yield* other.client(fresh.url)
-    const suite = yield* submitter.createSuite({ name: "bench memory" })
-    yield* submitter.submit(
-      suite.id,
-      Array.from({ length: 100_000 }, (_, index) => ({ program: "process", args: ["--item", String(index)] }))
-    )
-    yield* print(line(figures.memory, [Measure.memory(fresh.pid)]))
-  }
+const form: Bench.Form = flags.quick ? "quick" : flags.short ? "short" : "full"
+const rounds = flags.rounds === undefined ? usualRounds[form] : Number(flags.rounds)
+const selected = select(families, {
+  only: flags.only.split(",").filter((name) => name !== ""),
+  short: flags.short
 })
 
-program.pipe(Effect.scoped, NodeRuntime.runMain)
+const baselineFile = fileURLToPath(new URL("baseline.json", import.meta.url))
+const baselineText = Schema.fromJsonString(Baseline.Baseline)
+const readBaseline = (): Baseline.Baseline => Schema.decodeUnknownSync(baselineText)(readFileSync(baselineFile, "utf8"))
+
+const save = (taken: ReadonlyArray<Run.Taken>) => {
+  const all = readBaseline()
+  const entries = taken.flatMap(({ figure, line }) => {
+    const entry = Baseline.comparable(figure, line)
+    return entry === undefined ? [] : [[figure.name, entry] as const]
+  })
+  const next: Baseline.Baseline = { ...all, [form]: { ...all[form], ...Object.fromEntries(entries) } }
+  writeFileSync(baselineFile, `${JSON.stringify(next, null, 2)}\n`)
+}
+
+const takeAll = Effect.gen(function* () {
+  const bench = yield* Bench.make(form)
+  const entries = flags.check ? (readBaseline()[form] ?? {}) : undefined
+  const taken = yield* Run.run(bench, selected, {
+    rounds,
+    baseline: entries,
+    print: (line) => Console.log(JSON.stringify(line))
+  })
+  if (flags.save) save(taken)
+  const losses = taken.flatMap(({ figure, line }) => Baseline.loss(entries ?? {}, figure, line) ?? [])
+  for (const loss of losses) yield* Console.error(`bench: ${Baseline.describe(loss)}`)
+  if (losses.length > 0) process.exitCode = 1
+  else if (flags.check) yield* Console.error("bench: nothing was lost since the baseline")
+})
+
+const list = Effect.forEach(
+  selected.flatMap((family) => family.figures),
+  ({ better, goal, name, peer, unit, yardstick }) => {
+    const beside = [peer, yardstick].filter((what) => what !== undefined).map((what) => `beside ${what}`)
+    const wanted = goal === undefined ? "no goal" : `${goal.of} ${better === "higher" ? ">=" : "<="} ${goal.value}`
+    return Console.log([name, unit, wanted, ...beside].join("\t"))
+  },
+  { discard: true }
+)
+
+if (!Number.isInteger(rounds) || rounds < 1) {
+  console.error("bench: --rounds must be a whole number from 1 on")
+  process.exitCode = 2
+} else if (selected.length === 0) {
+  console.error(`bench: no figure is called ${flags.only}; see --list`)
+  process.exitCode = 2
+} else {
+  NodeRuntime.runMain(Effect.scoped(flags.list ? list : takeAll))
+}

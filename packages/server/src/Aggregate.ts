@@ -46,8 +46,10 @@ export interface Definition<State, Command, Event extends { readonly _tag: strin
   /** Begins to gather what a commit changes in read models. */
   readonly rows?: () => RowChanges<State, Event>
   readonly snapshot?: {
-    /** Events between two snapshots. */
-    readonly every: number
+    /** What it costs to read an event again, in any unit (default 1). */
+    readonly cost?: (event: Event) => number
+    /** Between two snapshots: what reading again may cost, which for a large state should be more. */
+    readonly every: (state: State) => number
     readonly schemaVersion: number
     readonly encode: (state: State) => Uint8Array | undefined
     /** `undefined` for a shape that is not known: then the stream is read from its start. */
@@ -126,6 +128,7 @@ export const make = <State, Command, Event extends { readonly _tag: string }, Er
 ): Effect.Effect<Aggregate<State, Command, Event, Error>, never, EventStore | Scope.Scope> =>
   Effect.gen(function* () {
     const store = yield* EventStore
+    const scope = yield* Effect.scope
     const { decider, stream } = definition
     type AnyEntry = Entry<State, Command, Event, Error>
     type AnyAsked = Asked<State, Command, Event, unknown>
@@ -137,6 +140,10 @@ export const make = <State, Command, Event extends { readonly _tag: string }, Er
     // because the decider may have changed the state in place.
     let loaded: { state: State; version: number } | undefined
     let snapshotVersion = 0
+    // What it would cost to read again what came after the latest snapshot.
+    let unsaved = 0
+    let isSaving = false
+    const cost = definition.snapshot?.cost ?? (() => 1)
     // Time of the last pass: what the state asked for until then has been tried.
     let lookedAt = 0
 
@@ -150,11 +157,14 @@ export const make = <State, Command, Event extends { readonly _tag: string }, Er
       let state = usable ?? decider.initial()
       let version = usable === undefined ? 0 : (stored?.version ?? 0)
       snapshotVersion = version
+      unsaved = 0
       for (;;) {
         const events = yield* store.readStream(stream, { after: version, limit: loadBatch })
         for (const recorded of events) {
-          state = decider.evolve(state, definition.decode(recorded))
+          const event = definition.decode(recorded)
+          state = decider.evolve(state, event)
           version = recorded.version
+          unsaved += cost(event)
         }
         if (events.length < loadBatch) break
       }
@@ -292,11 +302,15 @@ export const make = <State, Command, Event extends { readonly _tag: string }, Er
     const isWaiting = ({ wait }: AnyAsked, since: number, state: State, now: number): boolean =>
       wait !== undefined && now < since + wait.limit && wait.while(state)
 
+    /** Beside the commits that follow: what is saved is a copy. */
     const saveSnapshot = Effect.suspend(() => {
-      const { snapshot } = definition
-      if (snapshot === undefined || loaded === undefined) return Effect.void
-      if (loaded.version - snapshotVersion < snapshot.every) return Effect.void
-      return writeSnapshot
+      if (definition.snapshot === undefined || loaded === undefined || isSaving) return Effect.void
+      if (unsaved < definition.snapshot.every(loaded.state)) return Effect.void
+      isSaving = true
+      const done = Effect.sync(() => {
+        isSaving = false
+      })
+      return Effect.forkIn(Effect.ensuring(writeSnapshot, done), scope, { startImmediately: true })
     })
 
     const writeSnapshot = Effect.suspend(() => {
@@ -306,6 +320,7 @@ export const make = <State, Command, Event extends { readonly _tag: string }, Er
       const bytes = snapshot.encode(state)
       if (bytes === undefined) return Effect.void
       snapshotVersion = version
+      unsaved = 0
       return store
         .saveSnapshot(stream, { version, schemaVersion: snapshot.schemaVersion, state: bytes })
         .pipe(Effect.catch((error) => Effect.logWarning(`snapshot of ${stream} not saved`, error)))
@@ -414,5 +429,5 @@ export const make = <State, Command, Event extends { readonly _tag: string }, Er
     }
   })
 
-/** Events fetched at once while loading: each may hold a thousand tasks. */
-const loadBatch = 256
+/** Events fetched at once while loading: each may hold ten thousand tasks. */
+const loadBatch = 32

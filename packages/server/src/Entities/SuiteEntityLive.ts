@@ -34,8 +34,14 @@ import * as SuiteNews from "./SuiteNews.ts"
 import * as TaskSpecs from "./TaskSpecs.ts"
 import * as TaskWaits from "./TaskWaits.ts"
 
-/** Events between two snapshots of a suite. */
-const snapshotEvery = 200
+/**
+ * Tasks that the events after a suite's snapshot may speak of, so many at least, or this part of the suite's: reading a
+ * hundred thousand again takes a tenth of a second, and a snapshot of a million tasks is 12 MB before it is compressed.
+ */
+const snapshotEvery = { least: 20_000, part: 1 / 2 }
+
+/** An event that speaks of one task costs as much as so many tasks within a large one. */
+const eventCost = 20
 
 /** How often managers are told again to end tasks that shall end and have not. Milliseconds. */
 const cancelAgainAfter = 2_000
@@ -63,7 +69,9 @@ export const layer: Layer.Layer<never, never, Sharding | EventStore | Coordinato
       decode: LogEvent.decode<SuiteEvent>,
       rows: SuiteRows.rows,
       snapshot: {
-        every: snapshotEvery,
+        cost: (event) => eventCost + tasksIn(event),
+        every: (state) =>
+          state._tag === "Missing" ? Infinity : Math.max(snapshotEvery.least, state.tasks.size * snapshotEvery.part),
         schemaVersion: Snapshot.schemaVersion,
         encode: (state) => (state._tag === "Missing" ? undefined : Snapshot.encode(state)),
         decode: Snapshot.decode
@@ -263,6 +271,20 @@ export const layer: Layer.Layer<never, never, Sharding | EventStore | Coordinato
   }),
   { concurrency: "unbounded", maxIdleTime: "1 minute", mailboxCapacity: "unbounded" }
 )
+
+/** How many tasks an event names one by one: ranges cost next to nothing. */
+const tasksIn = (event: SuiteEvent): number => {
+  switch (event._tag) {
+    case "TasksSubmitted":
+    case "TasksStarted":
+      return event.tasks.length
+    case "AttemptsEnded":
+    case "LateResultsRecorded":
+      return event.attempts.length
+    default:
+      return 0
+  }
+}
 
 const firstIndexOf = (events: ReadonlyArray<Versioned<SuiteEvent>>): number => {
   for (const { event } of events) if (event._tag === "TasksSubmitted") return event.firstIndex

@@ -67,11 +67,11 @@ export const connect = Effect.fnUntraced(function* (
 
   const heartbeats: Array<number> = []
   yield* Effect.gen(function* () {
-    yield* Effect.sleep(heartbeatInterval)
     const sent = performance.now()
     yield* client.Heartbeat({ managerId, epoch, activity: "idle", running: 0, buffered: 0 })
     heartbeats.push(performance.now() - sent)
-  }).pipe(Effect.forever, Effect.forkScoped)
+    yield* Effect.sleep(heartbeatInterval)
+  }).pipe(Effect.forever, Effect.delay(heartbeatInterval * Math.random()), Effect.forkScoped)
 
   const done: SimulatedSuite.Done = { tasks: 0, busy: 0 }
   const given: SimulatedManager["given"] = []

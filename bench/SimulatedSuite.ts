@@ -52,6 +52,7 @@ export const run = Effect.fnUntraced(function* (session: Session, { leaving, sui
   const waiting = yield* Queue.unbounded<Lease>()
   const results = yield* Queue.unbounded<AttemptResult, Cause.Done>()
   const hungry = Latch.makeUnsafe(true)
+  const idle = Latch.makeUnsafe(true)
   let busy = 0
 
   const change = (activity: "preparing" | "executing" | "cleanup" | "idle") =>
@@ -74,6 +75,7 @@ export const run = Effect.fnUntraced(function* (session: Session, { leaving, sui
   const work = Effect.gen(function* () {
     const lease = yield* Queue.take(waiting)
     busy++
+    yield* idle.close
     const startedAt = Date.now()
     yield* hungry.open
     yield* Effect.sleep(runTime(lease))
@@ -84,6 +86,7 @@ export const run = Effect.fnUntraced(function* (session: Session, { leaving, sui
     const { attempt, index } = lease
     yield* Queue.offer(results, { index, attempt, outcome: "succeeded", exitCode: 0, startedAt, finishedAt })
     yield* hungry.open
+    if (busy === 0) yield* idle.open
   }).pipe(Effect.forever)
 
   const reporter = Effect.gen(function* () {
@@ -119,7 +122,7 @@ export const run = Effect.fnUntraced(function* (session: Session, { leaving, sui
   while (!leaving.isOpen()) yield* lease
   const returned = yield* Queue.clear(waiting)
   if (returned.length > 0) yield* report({ returned })
-  while (busy > 0) yield* Effect.sleep(5)
+  yield* idle.await
   yield* Fiber.interruptAll(workersBusy)
   yield* Queue.end(results)
   yield* Fiber.join(reporting)

@@ -14,9 +14,8 @@ export const inLife = {
 }
 
 const connection = (url: string) =>
-  Effect.map(
-    Effect.orDie(Layer.build(PgClient.layer({ url: Redacted.make(url), maxConnections: 1 }))),
-    (context) => Context.get(context, SqlClient)
+  Effect.map(Effect.orDie(Layer.build(PgClient.layer({ url: Redacted.make(url), maxConnections: 1 }))), (context) =>
+    Context.get(context, SqlClient)
   )
 
 export const make = Effect.gen(function* () {

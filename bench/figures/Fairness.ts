@@ -121,7 +121,9 @@ export const measure = Effect.fnUntraced(function* (settings: Settings) {
   // The last results are on their way.
   yield* Wait.until(
     "all suites are complete",
-    sql.unsafe<{ open: number }>("select count(*)::int as open from muster.suites where queued + assigned + running > 0"),
+    sql.unsafe<{ open: number }>(
+      "select count(*)::int as open from muster.suites where queued + assigned + running > 0"
+    ),
     ([row]) => row?.open === 0
   )
   const firstGiven = new Map<SuiteId, number>()

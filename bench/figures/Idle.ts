@@ -9,11 +9,16 @@ import * as Watched from "../Watched.ts"
 export interface Settings {
   readonly coordinators: number
   readonly managers: number
+  /**
+   * How long to wait until it does nothing. Seconds. A fresh server vacuums what the migrations wrote at the end of its
+   * first minute.
+   */
+  readonly settle: number
   /** How long to watch it do nothing. Seconds. */
   readonly watch: number
 }
 
-export const defaults: Settings = { coordinators: 1, managers: 3, watch: 60 }
+export const defaults: Settings = { coordinators: 1, managers: 3, settle: 100, watch: 60 }
 
 export const measure = Effect.fnUntraced(function* (settings: Settings) {
   const { sql, system } = yield* Watched.make
@@ -26,8 +31,7 @@ export const measure = Effect.fnUntraced(function* (settings: Settings) {
     const { url } = coordinators[index % coordinators.length] ?? first
     yield* SimulatedManager.connect({ url, token: system.enrolmentToken, name: `idle-${index}`, workers: 4 })
   }
-  // What was set off by the start comes to rest.
-  yield* Effect.sleep("20 seconds")
+  yield* Effect.sleep(settings.settle * 1_000)
   const [, spent] = yield* Spent.during(
     { sql, postgres: system.postgres.pid(), processes: coordinators.map(({ pid }) => pid) },
     Effect.sleep(settings.watch * 1_000)

@@ -19,11 +19,7 @@ export interface Settings {
 export const defaults: Settings = { managers: 1_000, rate: 50, watch: 60 }
 
 /** Opens connections at a steady rate, and waits until all managers are ready. */
-export const connectAll = (
-  count: number,
-  rate: number,
-  options: Omit<SimulatedManager.Options, "name">
-) =>
+export const connectAll = (count: number, rate: number, options: Omit<SimulatedManager.Options, "name">) =>
   Effect.forEach(
     Array.from({ length: count }, (_, index) => index),
     (index) =>
@@ -40,8 +36,7 @@ const spread = (values: ReadonlyArray<number>) => ({
   max: Math.max(...values)
 })
 
-export const measure = Effect.fnUntraced(function* (arguments0: Settings) {
-  const { managers: count, rate, watch } = arguments0
+export const measure = Effect.fnUntraced(function* ({ managers: count, rate, watch }: Settings) {
   const { sql, system } = yield* Watched.make
   const coordinator = yield* system.coordinator({ env: Watched.inLife })
   const options = { url: coordinator.url, token: system.enrolmentToken, workers: 4 }
@@ -53,7 +48,7 @@ export const measure = Effect.fnUntraced(function* (arguments0: Settings) {
   // What was set off by the arrival comes to rest.
   yield* Effect.sleep("15 seconds")
   for (const manager of managers) manager.heartbeats.length = 0
-  const [, rest] = yield* Spent.during(watched, ((arguments0 as any).watching ?? Effect.sleep(watch * 1_000)) as Effect.Effect<void>)
+  const [, rest] = yield* Spent.during(watched, Effect.sleep(watch * 1_000))
   const heartbeats = managers.flatMap((manager: Manager) => manager.heartbeats)
   return {
     settings: { managers: count, rate, watch },

@@ -11,6 +11,7 @@ import * as EventStoreTables from "./migrations/0001_event_store.ts"
 import * as ReadModels from "./migrations/0002_read_models.ts"
 import * as Histories from "./migrations/0003_histories.ts"
 import * as NewestSuites from "./migrations/0004_newest_suites.ts"
+import * as UnfinishedSuites from "./migrations/0005_unfinished_suites.ts"
 import * as RestoredLog from "./RestoredLog.ts"
 
 /** All steps in order. */
@@ -18,7 +19,8 @@ export const migrations: ReadonlyArray<Migration> = [
   EventStoreTables.migration,
   ReadModels.migration,
   Histories.migration,
-  NewestSuites.migration
+  NewestSuites.migration,
+  UnfinishedSuites.migration
 ]
 
 /** The version that this program works with. */

@@ -117,7 +117,9 @@ export const layer: Layer.Layer<never, never, Sharding | EventStore | Heartbeats
           }
         }
       }).pipe(
-        Effect.catch((error) => Effect.logDebug("announcement of a manager failed", error).pipe(Effect.as(retryInterval)))
+        Effect.catch((error) =>
+          Effect.logDebug("announcement of a manager failed", error).pipe(Effect.as(retryInterval))
+        )
       )
     )
 
@@ -139,7 +141,9 @@ export const layer: Layer.Layer<never, never, Sharding | EventStore | Heartbeats
           reclaimed.add(epoch)
         }
         return undefined
-      }).pipe(Effect.catch((error) => Effect.logDebug("taking leases back failed", error).pipe(Effect.as(retryInterval))))
+      }).pipe(
+        Effect.catch((error) => Effect.logDebug("taking leases back failed", error).pipe(Effect.as(retryInterval)))
+      )
     )
 
     let listener: Listener | undefined
@@ -296,7 +300,12 @@ export const layer: Layer.Layer<never, never, Sharding | EventStore | Heartbeats
             connection = mine
             toldToRun = undefined
             // The end of the connection before may have been noticed only now.
-            listen(yield* ask((now) => ({ _tag: "Resume", managerId, epoch, now }), (state) => state))
+            listen(
+              yield* ask(
+                (now) => ({ _tag: "Resume", managerId, epoch, now }),
+                (state) => state
+              )
+            )
             yield* Effect.forkScoped(greet(epoch).pipe(Effect.catch((error) => Queue.fail(directives, error))))
             return Stream.fromQueue(directives).pipe(Stream.ensuring(disconnected(mine)))
           })
@@ -314,7 +323,10 @@ export const layer: Layer.Layer<never, never, Sharding | EventStore | Heartbeats
             return yield* heardNow
           }
           // Not the session that is open and connected here: let the rules say what it is.
-          const resumed = yield* ask((now) => ({ _tag: "Resume", managerId, epoch, now }), (current) => current)
+          const resumed = yield* ask(
+            (now) => ({ _tag: "Resume", managerId, epoch, now }),
+            (current) => current
+          )
           if (connection?.epoch !== epoch) return yield* new ManagerOffline({ managerId })
           listen(resumed)
           yield* heardNow

@@ -60,7 +60,10 @@ export const layer = ManagerRpcs.toLayer(
           heartbeats.note(managerId, epoch, now)
             ? Effect.void
             : Effect.asVoid(
-                ofSession(managerId, untilAnswered(manager(managerId).Heartbeat({ epoch, activity, running, buffered })))
+                ofSession(
+                  managerId,
+                  untilAnswered(manager(managerId).Heartbeat({ epoch, activity, running, buffered }))
+                )
               )
         )
       },

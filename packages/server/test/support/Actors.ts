@@ -38,7 +38,7 @@ const actors = (timings: Partial<Timings.Shape>) =>
         Housekeeping.layer
       )
     ),
-    Layer.provide(Heartbeats.layer),
+    Layer.provideMerge(Heartbeats.layer),
     Layer.provide(Layer.succeed(Timings.Timings, { ...Timings.defaults, ...timings }))
   )
 

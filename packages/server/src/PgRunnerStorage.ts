@@ -97,7 +97,9 @@ const make = Effect.gen(function* () {
       use(mine).pipe(
         // Dropped first, since a query that is interrupted waits for its end.
         Effect.raceFirst(Effect.delay(Effect.andThen(drop(mine), Effect.fail(silent)), expiry)),
-        Effect.tapError(() => drop(mine)),
+        Effect.tapError((error) =>
+          Effect.andThen(drop(mine), Effect.logWarning("the session with this coordinator's locks is lost", error))
+        ),
         Effect.forkIn(outer, { startImmediately: true }),
         Effect.flatMap(Fiber.join)
       )

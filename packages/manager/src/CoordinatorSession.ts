@@ -149,8 +149,11 @@ const make = Effect.gen(function* () {
   const beat = Effect.fnUntraced(function* (on: Connected, interval: number, pulse: Callbacks["pulse"]) {
     const patience = Math.max(heartbeatTimeout, 2 * interval)
     let failed = 0
+    // Managers that lost the same coordinator come back together, and shall not beat together ever after.
+    let wait = interval * (yield* Random.next)
     while (failed < maxFailedHeartbeats) {
-      yield* Effect.sleep(interval)
+      yield* Effect.sleep(wait)
+      wait = interval
       const exit = yield* on.client
         .Heartbeat({ ...on.speaker, ...pulse() })
         .pipe(Effect.timeoutOption(patience), Effect.exit)

@@ -6,6 +6,7 @@
  */
 import { createServer } from "node:net"
 import { NodeClusterSocket, NodeSocket } from "@effect/platform-node"
+import type { PgClient } from "@effect/sql-pg"
 import { Effect, Layer, Option } from "effect"
 import * as MessageStorage from "effect/cluster/MessageStorage"
 import * as RunnerAddress from "effect/cluster/RunnerAddress"
@@ -14,22 +15,22 @@ import * as Runners from "effect/cluster/Runners"
 import type { Sharding } from "effect/cluster/Sharding"
 import * as ShardingConfig from "effect/cluster/ShardingConfig"
 import * as SocketRunner from "effect/cluster/SocketRunner"
-import * as SqlRunnerStorage from "effect/cluster/SqlRunnerStorage"
 import { RpcClient, RpcSerialization } from "effect/rpc"
 import { Socket } from "effect/socket/Socket"
 import type { SocketServerError } from "effect/socket/SocketServer"
 import type { SqlClient } from "effect/sql/SqlClient"
 import { maxFrameSize } from "@muster/domain/Rpc/Serialization"
+import * as PgRunnerStorage from "./PgRunnerStorage.ts"
 
 /**
- * How fast the shards of a dead coordinator are taken over. Its locks are free as soon as its connection to Postgres breaks,
- * but nobody takes them before its last sign of life is older than `shardLockExpiration`: with these, work goes on 3.5 to
- * 4.5 s after a kill. The defaults of the cluster take over half a minute.
+ * How fast the shards of a dead coordinator are taken over. One that dies is gone as soon as its connection to Postgres
+ * breaks, and the others look every `refreshAssignmentsInterval`: work goes on within a second or two. One that freezes
+ * is gone when it has not been heard of for `shardLockExpiration`: work goes on after 4 to 5 s.
  */
 const timings = {
   shardLockRefreshInterval: "1 second",
   shardLockExpiration: "4 seconds",
-  refreshAssignmentsInterval: "500 millis",
+  refreshAssignmentsInterval: "1 second",
   runnerHealthCheckInterval: "1 second",
   sendRetryInterval: "50 millis"
 } as const
@@ -85,7 +86,7 @@ const clientProtocol: Layer.Layer<Runners.RpcClientProtocol, never, RpcSerializa
 export const layer = (options: {
   readonly host: string
   readonly port: number
-}): Layer.Layer<Sharding, SocketServerError, SqlClient> =>
+}): Layer.Layer<Sharding, SocketServerError, PgClient.PgClient | SqlClient> =>
   Layer.unwrap(
     Effect.gen(function* () {
       const port = options.port === 0 ? yield* freePort(options.host) : options.port
@@ -100,7 +101,7 @@ export const layer = (options: {
       return SocketRunner.layer.pipe(
         Layer.provide([NodeClusterSocket.layerSocketServer, health]),
         Layer.provide(clientProtocol),
-        Layer.provide([MessageStorage.layerNoop, Layer.orDie(SqlRunnerStorage.layer)]),
+        Layer.provide([MessageStorage.layerNoop, Layer.orDie(PgRunnerStorage.layer)]),
         // Lines of JSON, as on the other sockets and for the same reason.
         Layer.provide([shardingConfig, RpcSerialization.layerNdjsonWith({ maxBufferSize: maxFrameSize })])
       )

@@ -31,7 +31,7 @@ export const defaults: Omit<Settings, "url"> = {
   statementTimeout: Duration.seconds(30)
 }
 
-/** The sharding of entities keeps a connection for its locks; two more let work go on beside a long statement. */
+/** Lets work go on beside long statements. The session with the cluster's locks is one more, outside the pool. */
 const fewestConnections = 3
 const mostConnections = 1_000
 

@@ -12,6 +12,7 @@ import * as ReadModels from "./migrations/0002_read_models.ts"
 import * as Histories from "./migrations/0003_histories.ts"
 import * as NewestSuites from "./migrations/0004_newest_suites.ts"
 import * as PlainTasks from "./migrations/0005_plain_tasks.ts"
+import * as UnfinishedSuites from "./migrations/0006_unfinished_suites.ts"
 import * as EventStore from "./EventStore.ts"
 import * as PgEventStore from "./PgEventStore.ts"
 import * as Inline from "./Projections/Inline.ts"
@@ -24,7 +25,8 @@ export const migrations: ReadonlyArray<Migration> = [
   ReadModels.migration,
   Histories.migration,
   NewestSuites.migration,
-  PlainTasks.migration
+  PlainTasks.migration,
+  UnfinishedSuites.migration
 ]
 
 /** The version that this program works with. */

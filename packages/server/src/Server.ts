@@ -22,6 +22,7 @@ import * as Cluster from "./Cluster.ts"
 import * as Database from "./Database.ts"
 import * as CoordinatorEntityLive from "./Entities/CoordinatorEntityLive.ts"
 import * as Housekeeping from "./Entities/Housekeeping.ts"
+import * as Heartbeats from "./Heartbeats.ts"
 import { HttpRoutes } from "./Http/HttpRoutes.ts"
 import * as Readiness from "./Http/Readiness.ts"
 import * as ReadinessPartsLive from "./Http/ReadinessPartsLive.ts"
@@ -139,6 +140,7 @@ export const layer = (config: ServerConfig): Layer.Layer<never, StartFailure> =>
     Layer.provide(ReadinessPartsLive.layer),
     Layer.provide([SuitesLive.layer, ManagersLive.layer]),
     Layer.provide(Actors),
+    Layer.provide(Heartbeats.layer),
     Layer.provide(Cluster.layer({ host: config.clusterHost, port: config.clusterPort })),
     Layer.provide(seedTokens(config)),
     Layer.provide([Tokens.layer, Subscriptions.layer, serverInfo(config)]),

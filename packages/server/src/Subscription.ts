@@ -5,7 +5,7 @@
  * Every coordinator runs all of them. The one that advanced a checkpoint last goes on; another that finds it moved stands
  * by and looks once per poll whether it stands still with events waiting: then it takes over.
  */
-import { Cause, Data, Duration, Effect, Queue, Stream } from "effect"
+import { Cause, Data, Duration, Effect, Option, Queue, Stream } from "effect"
 import type { Scope } from "effect"
 import { SqlClient } from "effect/sql/SqlClient"
 import type { Recorded } from "@muster/domain/Recorded"
@@ -29,8 +29,10 @@ export interface Projection {
 export interface Settings {
   /** Events of any type that are looked at for one transaction. */
   readonly batch: number
-  /** How often to look without having been told of a commit: what other processes commit is seen after this time. */
+  /** How soon to look again without having been told of a commit: what other processes commit is seen after this time. */
   readonly pollInterval: Duration.Duration
+  /** While nothing is found the interval doubles up to this: the longest that what other processes commit stays unseen. */
+  readonly maxPollInterval: Duration.Duration
   /** Pause after catching up, so that many small commits become one batch. */
   readonly pause: Duration.Duration
   /** Events without interest after which the checkpoint is moved all the same, so that a restart need not pass them. */
@@ -43,6 +45,7 @@ export interface Settings {
 export const defaults: Settings = {
   batch: 100,
   pollInterval: Duration.seconds(1),
+  maxPollInterval: Duration.seconds(8),
   pause: Duration.millis(50),
   saveEvery: 1_000,
   retry: Duration.seconds(1),
@@ -197,6 +200,7 @@ export const make = Effect.fnUntraced(function* (
     Effect.gen(function* () {
       const awakened = yield* listen(store)
       let retry = settings.retry
+      let poll = settings.pollInterval
       for (;;) {
         const progress = yield* runOnce.pipe(
           Effect.catchCause((cause) =>
@@ -215,10 +219,16 @@ export const make = Effect.fnUntraced(function* (
           continue
         }
         retry = settings.retry
-        if (progress === "standby") yield* Effect.sleep(settings.pollInterval)
+        if (progress === "advanced") poll = settings.pollInterval
+        if (progress === "standby") {
+          poll = settings.pollInterval
+          yield* Effect.sleep(poll)
+        }
         if (progress === "idle") {
           yield* Effect.sleep(settings.pause)
-          yield* Effect.timeoutOption(Queue.take(awakened), settings.pollInterval)
+          const woken = yield* Effect.timeoutOption(Queue.take(awakened), poll)
+          // What woke it may not be visible yet.
+          poll = Option.isSome(woken) ? settings.pollInterval : slower(poll, settings.maxPollInterval)
         }
       }
     })
@@ -228,6 +238,9 @@ export const make = Effect.fnUntraced(function* (
 
   return { projection, runOnce, run, lag }
 })
+
+const slower = (poll: Duration.Duration, slowest: Duration.Duration) =>
+  Duration.max(poll, Duration.min(Duration.times(poll, 2), slowest))
 
 /** Something to take after each commit of this process; any number of commits meanwhile count as one. */
 const listen = Effect.fnUntraced(function* (

@@ -31,12 +31,15 @@ import type { EventStore } from "../EventStore.ts"
 import * as JsonSnapshot from "../JsonSnapshot.ts"
 import * as LogEvent from "../LogEvent.ts"
 import * as ManagerRows from "../Projections/ManagerRows.ts"
+import { Heartbeats } from "../Heartbeats.ts"
+import type { Listener } from "../Heartbeats.ts"
 import { Timings } from "../Timings.ts"
 import * as Announcer from "./Announcer.ts"
 import * as EntityCall from "./EntityCall.ts"
+import * as Liveness from "./Liveness.ts"
 
-/** How often the session's liveness is looked at. Milliseconds. */
-const checkInterval = 1_000
+/** Wait before something is tried again that failed. Milliseconds. */
+const retryInterval = 1_000
 
 /** How often the pool hears how a connected manager is although nothing has changed. Milliseconds. */
 const announceInterval = 30_000
@@ -52,13 +55,14 @@ interface Connection {
   readonly directives: Queue.Queue<Directive, ManagerError | Unavailable>
 }
 
-export const layer: Layer.Layer<never, never, Sharding | EventStore> = ManagerEntity.toLayer(
+export const layer: Layer.Layer<never, never, Sharding | EventStore | Heartbeats> = ManagerEntity.toLayer(
   Effect.gen(function* () {
     const address = yield* CurrentAddress
     const managerId = ManagerId.make(address.entityId)
     const coordinator = (yield* CoordinatorEntity.client)(defaultPool)
     const suiteOf = yield* SuiteEntity.client
     const timings = yield* Timings
+    const heartbeats = yield* Heartbeats
     const loadedAt = yield* Clock.currentTimeMillis
 
     let connection: Connection | undefined
@@ -74,7 +78,7 @@ export const layer: Layer.Layer<never, never, Sharding | EventStore> = ManagerEn
       decode: LogEvent.decode<ManagerEvent>,
       rows: ManagerRows.rows,
       snapshot,
-      committed: (_state, events) => Effect.suspend(() => committed(events))
+      committed: (state, events) => Effect.suspend(() => committed(state, events))
     })
 
     const tell = (directive: Directive) =>
@@ -113,7 +117,9 @@ export const layer: Layer.Layer<never, never, Sharding | EventStore> = ManagerEn
           }
         }
       }).pipe(
-        Effect.catch((error) => Effect.logDebug("announcement of a manager failed", error).pipe(Effect.as(1_000)))
+        Effect.catch((error) =>
+          Effect.logDebug("announcement of a manager failed", error).pipe(Effect.as(retryInterval))
+        )
       )
     )
 
@@ -135,11 +141,30 @@ export const layer: Layer.Layer<never, never, Sharding | EventStore> = ManagerEn
           reclaimed.add(epoch)
         }
         return undefined
-      }).pipe(Effect.catch((error) => Effect.logDebug("taking leases back failed", error).pipe(Effect.as(1_000))))
+      }).pipe(
+        Effect.catch((error) => Effect.logDebug("taking leases back failed", error).pipe(Effect.as(retryInterval)))
+      )
     )
 
-    const committed = (events: ReadonlyArray<Versioned<ManagerEvent>>) =>
+    let listener: Listener | undefined
+
+    /** Heartbeats of a session that is open and connected here need no message; any other has to be looked at. */
+    const listen = (state: State) => {
+      const epoch = state._tag === "Online" && connection?.epoch === state.session.epoch ? connection.epoch : undefined
+      if (listener?.epoch === epoch) return
+      if (listener !== undefined) heartbeats.forget(listener)
+      listener = epoch === undefined ? undefined : { managerId, epoch, heard }
+      if (listener !== undefined) heartbeats.listen(listener)
+    }
+
+    const listenNoMore = Effect.sync(() => {
+      if (listener !== undefined) heartbeats.forget(listener)
+      listener = undefined
+    })
+
+    const committed = (state: State, events: ReadonlyArray<Versioned<ManagerEvent>>) =>
       Effect.gen(function* () {
+        listen(state)
         for (const { event } of events) {
           if (event._tag === "ManagerReleased") {
             const { epoch, suiteId } = event
@@ -151,21 +176,28 @@ export const layer: Layer.Layer<never, never, Sharding | EventStore> = ManagerEn
         }
         yield* announcer.poke
         yield* reclaimer.poke
+        yield* watcher.poke
       })
 
     const ask = <A>(
       make: (now: number) => ManagerCommand,
       answer: (state: State) => A,
       asked: { readonly actor: string; readonly commandId?: string } = { actor: `manager:${managerId}` }
-    ) => aggregate.ask({ ...asked, command: make, answer: (_events, state) => answer(state) })
+    ) =>
+      aggregate
+        .ask({ ...asked, command: make, answer: (_events, state) => answer(state) })
+        // Where the store refuses, somebody else may have the manager by now.
+        .pipe(Effect.onError(() => listenNoMore))
 
     const nothing = () => undefined
     const byCoordinator = { actor: "coordinator" }
 
+    const heard = (at: number) => {
+      lastHeard = at
+    }
+
     /** Whatever a session says is a sign of life. */
-    const heard = Effect.gen(function* () {
-      lastHeard = yield* Clock.currentTimeMillis
-    })
+    const heardNow = Effect.map(Clock.currentTimeMillis, heard)
 
     const assignment = aggregate.look((state) => ("session" in state ? state.session.assignment : null))
 
@@ -186,7 +218,7 @@ export const layer: Layer.Layer<never, never, Sharding | EventStore> = ManagerEn
         return undefined
       }).pipe(
         Effect.catchTag("SuiteNotFound", (error) => Effect.as(Effect.logWarning(error.message), undefined)),
-        Effect.catch((error) => Effect.logDebug("an assignment was not told", error).pipe(Effect.as(1_000)))
+        Effect.catch((error) => Effect.logDebug("an assignment was not told", error).pipe(Effect.as(retryInterval)))
       )
     )
 
@@ -211,37 +243,39 @@ export const layer: Layer.Layer<never, never, Sharding | EventStore> = ManagerEn
           (now) => ({ _tag: "Disconnect", managerId, epoch: mine.epoch, reason: "disconnected", now }),
           nothing,
           byCoordinator
-        ).pipe(Effect.ignore)
+        ).pipe(Effect.ignore, Effect.andThen(listenNoMore), Effect.andThen(watcher.poke))
       })
 
-    /** What time has to say about the session. */
-    const check = Effect.gen(function* () {
-      const state = yield* aggregate.look((current) => current)
-      if (state._tag !== "Online" && state._tag !== "Suspected") return
-      const now = yield* Clock.currentTimeMillis
-      const { epoch } = state.session
-      const silence = now - lastHeard
-      if (state._tag === "Online") {
-        const patience = connection === undefined ? timings.takeoverGrace : timings.silentAfter
-        if (silence < patience) return
-        const reason = connection === undefined ? "disconnected" : "silent"
-        return yield* ask((at) => ({ _tag: "Disconnect", managerId, epoch, reason, now: at }), nothing, byCoordinator)
-      }
-      // Time before this coordinator took over does not count: the manager may have had nobody to talk to.
-      const suspectedFor = now - Math.max(state.since, loadedAt)
-      const { reason } = state
-      const isOver = reason === "silent" ? silence >= timings.lostAfter : suspectedFor >= timings.disconnectGrace
-      if (!isOver) return
-      yield* Effect.logInfo(`manager ${managerId} is lost (${reason})`)
-      yield* ask((at) => ({ _tag: "Lose", managerId, epoch, reason, now: at }), nothing, byCoordinator)
-    })
-
-    yield* check.pipe(
-      Effect.catch((error) => Effect.logDebug("check of a manager failed", error)),
-      Effect.delay(checkInterval),
-      Effect.forever,
-      Effect.forkScoped
+    /** Does what time asks for, and sleeps until it may ask for something again. */
+    const watcher = yield* Announcer.make(
+      Effect.gen(function* () {
+        const state = yield* aggregate.look((current) => current)
+        if (state._tag !== "Online" && state._tag !== "Suspected") return undefined
+        const { epoch } = state.session
+        const now = yield* Clock.currentTimeMillis
+        const verdict = Liveness.judge(
+          state,
+          { connected: connection !== undefined, lastHeard, loadedAt },
+          timings,
+          now
+        )
+        if (verdict._tag === "Wait") return verdict.milliseconds
+        const { reason } = verdict
+        if (verdict._tag === "Suspect") {
+          yield* ask((at) => ({ _tag: "Disconnect", managerId, epoch, reason, now: at }), nothing, byCoordinator)
+        } else {
+          yield* Effect.logInfo(`manager ${managerId} is lost (${reason})`)
+          yield* ask((at) => ({ _tag: "Lose", managerId, epoch, reason, now: at }), nothing, byCoordinator)
+        }
+        // What was decided wakes this one, if it changed anything.
+        return undefined
+      }).pipe(
+        Effect.catch((error) => Effect.logDebug("check of a manager failed", error).pipe(Effect.as(retryInterval)))
+      )
     )
+
+    yield* Effect.addFinalizer(() => listenNoMore)
+    yield* watcher.poke
     yield* reclaimer.poke
 
     return ManagerEntity.of({
@@ -253,7 +287,7 @@ export const layer: Layer.Layer<never, never, Sharding | EventStore> = ManagerEn
               (state) => ("session" in state ? state.session.epoch : undefined)
             )
             if (epoch === undefined) return Stream.fail(new Unavailable({ reason: "the session did not open" }))
-            yield* heard
+            yield* heardNow
             const directives = yield* Queue.unbounded<Directive, ManagerError | Unavailable>()
             const mine: Connection = { epoch, directives }
             // The newest connection is the manager's; one before it is a leftover of a broken network.
@@ -266,35 +300,45 @@ export const layer: Layer.Layer<never, never, Sharding | EventStore> = ManagerEn
             connection = mine
             toldToRun = undefined
             // The end of the connection before may have been noticed only now.
-            yield* ask((now) => ({ _tag: "Resume", managerId, epoch, now }), nothing)
+            listen(
+              yield* ask(
+                (now) => ({ _tag: "Resume", managerId, epoch, now }),
+                (state) => state
+              )
+            )
             yield* Effect.forkScoped(greet(epoch).pipe(Effect.catch((error) => Queue.fail(directives, error))))
             return Stream.fromQueue(directives).pipe(Stream.ensuring(disconnected(mine)))
           })
         ),
       Ready: ({ payload: { epoch } }) =>
         Effect.andThen(
-          heard,
+          heardNow,
           ask((now) => ({ _tag: "Ready", managerId, epoch, now }), nothing)
         ),
       Heartbeat: ({ payload: { epoch } }) =>
         Effect.gen(function* () {
           const state = yield* aggregate.look((current) => current)
           if (state._tag === "Online" && state.session.epoch === epoch && connection?.epoch === epoch) {
-            return yield* heard
+            listen(state)
+            return yield* heardNow
           }
           // Not the session that is open and connected here: let the rules say what it is.
-          yield* ask((now) => ({ _tag: "Resume", managerId, epoch, now }), nothing)
+          const resumed = yield* ask(
+            (now) => ({ _tag: "Resume", managerId, epoch, now }),
+            (current) => current
+          )
           if (connection?.epoch !== epoch) return yield* new ManagerOffline({ managerId })
-          yield* heard
+          listen(resumed)
+          yield* heardNow
         }),
       ChangeActivity: ({ payload: { activity, epoch, suiteId } }) =>
         Effect.andThen(
-          heard,
+          heardNow,
           ask((now) => ({ _tag: "ChangeActivity", managerId, epoch, activity, suiteId, now }), nothing)
         ),
       Released: ({ payload: { epoch, suiteId } }) =>
         Effect.andThen(
-          heard,
+          heardNow,
           ask((now) => ({ _tag: "Released", managerId, epoch, suiteId, now }), nothing)
         ),
       Leave: ({ payload: { epoch } }) => ask((now) => ({ _tag: "Leave", managerId, epoch, now }), nothing),

@@ -1,7 +1,7 @@
 /**
  * Where managers' calls arrive: passes each on to the actor that it concerns, wherever in the cluster that is.
  */
-import { Effect, Stream } from "effect"
+import { Clock, Effect, Stream } from "effect"
 import { ManagerEntity } from "@muster/domain/Entities/ManagerEntity"
 import { WorkerEntity } from "@muster/domain/Entities/WorkerEntity"
 import { Unavailable } from "@muster/domain/Errors"
@@ -11,6 +11,7 @@ import { ManagerRpcs } from "@muster/domain/Rpc/ManagerRpcs"
 import { workerId } from "@muster/domain/Worker/Id"
 import * as EntityCall from "../Entities/EntityCall.ts"
 import { untilAnswered } from "../Entities/EntityCall.ts"
+import { Heartbeats } from "../Heartbeats.ts"
 import { CoordinatorMetrics } from "../Metrics.ts"
 import { Suites } from "../Suites.ts"
 
@@ -38,6 +39,7 @@ export const layer = ManagerRpcs.toLayer(
     const worker = yield* WorkerEntity.client
     const suites = yield* Suites
     const metrics = yield* CoordinatorMetrics
+    const heartbeats = yield* Heartbeats
     return ManagerRpcs.of({
       Connect: ({ instance, managerId, spec }) =>
         manager(managerId)
@@ -54,8 +56,15 @@ export const layer = ManagerRpcs.toLayer(
         Effect.asVoid(ofSession(managerId, untilAnswered(manager(managerId).Ready({ epoch })))),
       Heartbeat: ({ activity, buffered, epoch, managerId, prefetchHits = 0, prefetchMisses = 0, running }) => {
         metrics.prefetched(prefetchHits, prefetchMisses)
-        return Effect.asVoid(
-          ofSession(managerId, untilAnswered(manager(managerId).Heartbeat({ epoch, activity, running, buffered })))
+        return Effect.flatMap(Clock.currentTimeMillis, (now) =>
+          heartbeats.note(managerId, epoch, now)
+            ? Effect.void
+            : Effect.asVoid(
+                ofSession(
+                  managerId,
+                  untilAnswered(manager(managerId).Heartbeat({ epoch, activity, running, buffered }))
+                )
+              )
         )
       },
       ChangeActivity: ({ activity, epoch, managerId, suiteId }) =>

@@ -7,6 +7,7 @@ import { SqlClient } from "effect/sql/SqlClient"
 import { stream as managerStream } from "@muster/domain/Manager/Id"
 import type { ManagerId } from "@muster/domain/Manager/Id"
 import { stream } from "@muster/domain/Suite/Id"
+import { Heartbeats } from "../../src/Heartbeats.ts"
 import { Managers } from "../../src/Managers.ts"
 import { Suites } from "../../src/Suites.ts"
 import * as Actors from "../support/Actors.ts"
@@ -289,6 +290,24 @@ layer(Actors.layer(timings), { excludeTestServices: true, timeout: "30 seconds" 
         ({ leases }) => leases.length > 0
       )
       assert.deepStrictEqual(leased(reply), [[0, 1, "t0"]])
+    })
+  )
+
+  it.effect("are heard without a message to their actor while their session is open and connected", () =>
+    Effect.gen(function* () {
+      const heartbeats = yield* Heartbeats
+      const id = managerId(17)
+      const { beat, disconnect, epoch, hang } = yield* ScriptedManager.connect(id)
+      const isNoted = Effect.sync(() => heartbeats.note(id, epoch, Date.now()))
+      assert.isTrue(yield* isNoted)
+      assert.isFalse(heartbeats.note(id, Actors.epoch(epoch + 1), Date.now()))
+      yield* hang
+      yield* eventually(managerTypes(id), (types) => types.includes("ManagerSuspected"))
+      assert.isFalse(yield* isNoted)
+      yield* beat
+      assert.isTrue(yield* isNoted)
+      yield* disconnect
+      yield* eventually(isNoted, (noted) => !noted)
     })
   )
 

@@ -17,6 +17,7 @@ import * as CoordinatorEntityLive from "../../src/Entities/CoordinatorEntityLive
 import * as ManagerEntityLive from "../../src/Entities/ManagerEntityLive.ts"
 import * as SuiteEntityLive from "../../src/Entities/SuiteEntityLive.ts"
 import * as WorkerEntityLive from "../../src/Entities/WorkerEntityLive.ts"
+import * as Heartbeats from "../../src/Heartbeats.ts"
 import { HttpRoutes } from "../../src/Http/HttpRoutes.ts"
 import * as Readiness from "../../src/Http/Readiness.ts"
 import * as ManagersLive from "../../src/ManagersLive.ts"
@@ -48,7 +49,7 @@ const Actors = Layer.mergeAll(
   ManagerEntityLive.layer,
   WorkerEntityLive.layer,
   CoordinatorEntityLive.layer
-)
+).pipe(Layer.provide(Heartbeats.layer))
 
 const Queries = Layer.mergeAll(SuiteStreams.layer, TaskLogs.layer, WorkerQueries.layer, ManagerQueries.layer).pipe(
   Layer.provideMerge(Layer.mergeAll(SuiteQueries.layer, TaskQueries.layer, Settlements.layer, EventQueries.layer))

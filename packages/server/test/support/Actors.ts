@@ -17,6 +17,7 @@ import * as Housekeeping from "../../src/Entities/Housekeeping.ts"
 import * as ManagerEntityLive from "../../src/Entities/ManagerEntityLive.ts"
 import * as SuiteEntityLive from "../../src/Entities/SuiteEntityLive.ts"
 import * as WorkerEntityLive from "../../src/Entities/WorkerEntityLive.ts"
+import * as Heartbeats from "../../src/Heartbeats.ts"
 import * as ManagersLive from "../../src/ManagersLive.ts"
 import * as Metrics from "../../src/Metrics.ts"
 import * as PgEventStore from "../../src/PgEventStore.ts"
@@ -37,6 +38,7 @@ const actors = (timings: Partial<Timings.Shape>) =>
         Housekeeping.layer
       )
     ),
+    Layer.provideMerge(Heartbeats.layer),
     Layer.provide(Layer.succeed(Timings.Timings, { ...Timings.defaults, ...timings }))
   )
 

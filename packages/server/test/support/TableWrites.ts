@@ -1,12 +1,9 @@
 /**
- * Whether anything writes to a database. The cluster's own tables are left out and counted apart: a coordinator says there
- * once a second that it lives.
+ * Whether anything writes to a database.
  */
 import { Effect } from "effect"
 import { SqlClient } from "effect/sql/SqlClient"
 import { eventually } from "./Eventually.ts"
-
-const ofCluster = "cluster_%"
 
 /**
  * For each table a number that differs after any insert, update, delete or lock of a row, even one that leaves the row as
@@ -15,8 +12,7 @@ const ofCluster = "cluster_%"
 export const fingerprint = Effect.gen(function* () {
   const sql = yield* SqlClient
   const tables = yield* sql<{ table: string }>`
-    select tablename as table from pg_tables where schemaname = current_schema() and tablename not like ${ofCluster}
-    order by 1`
+    select tablename as table from pg_tables where schemaname = current_schema() order by 1`
   return yield* Effect.forEach(tables, ({ table }) =>
     Effect.map(
       sql<{ print: string | null }>`
@@ -44,11 +40,10 @@ export const settled = Effect.gen(function* () {
 
 const counts = Effect.gen(function* () {
   const sql = yield* SqlClient
-  const [row] = yield* sql<{ cluster: number; others: number; wal: number }>`
-    select (select sum(n_tup_ins + n_tup_upd + n_tup_del)::int from pg_stat_user_tables where relname like ${ofCluster}) as cluster,
-      (select sum(n_tup_ins + n_tup_upd + n_tup_del)::int from pg_stat_user_tables where relname not like ${ofCluster}) as others,
+  const [row] = yield* sql<{ rows: number; wal: number }>`
+    select (select sum(n_tup_ins + n_tup_upd + n_tup_del)::int from pg_stat_user_tables) as rows,
       (select wal_bytes::int8::float8 from pg_stat_wal) as wal`
-  return row ?? { cluster: 0, others: 0, wal: 0 }
+  return row ?? { rows: 0, wal: 0 }
 })
 
 /** What the server counted in so many milliseconds. Its log is shared by all tests that run meanwhile. */
@@ -62,8 +57,7 @@ export const during = Effect.fnUntraced(function* (millis: number) {
   const after = yield* counts
   return {
     millis,
-    rowsOfCluster: after.cluster - before.cluster,
-    rowsOfMuster: after.others - before.others,
+    rows: after.rows - before.rows,
     walBytesOfServer: after.wal - before.wal
   }
 })

@@ -38,7 +38,7 @@ import * as TaskWaits from "./TaskWaits.ts"
  * Tasks that the events after a suite's snapshot may speak of, so many at least, or this part of the suite's: reading a
  * hundred thousand again takes a tenth of a second, and a snapshot of a million tasks is 12 MB before it is compressed.
  */
-const snapshotEvery = { least: 20_000, part: 1 / 2 }
+const snapshotEvery = { least: 20_000, part: 1 / 4 }
 
 /** An event that speaks of one task costs as much as so many tasks within a large one. */
 const eventCost = 20

@@ -5,7 +5,7 @@
 /** How much of what was known is kept at each measurement. */
 const memory = 0.9
 
-/** Time that one hand-out of handler tasks should keep a worker busy. Longer ones make the end of a suite uneven. */
+/** Time that one hand-out of tasks should keep a worker busy. Longer ones make the end of a suite uneven. */
 const batchMillis = 10
 
 /** A first guess may be wrong by a lot, so hand-outs grow step by step. */
@@ -26,7 +26,7 @@ export class Pace {
     this.largest = Math.max(1, Math.min(Math.ceil(batchMillis / Math.max(this.perItem, 0.001)), this.largest * growth))
   }
 
-  /** How many handler tasks to hand out at once to a worker that runs `concurrency` of them side by side. */
+  /** How many tasks to hand out at once to a worker that runs `concurrency` of them side by side. */
   batch(concurrency: number): number {
     return Math.max(concurrency, this.largest)
   }

@@ -35,4 +35,11 @@ export class ManagerRpcs extends RpcGroup.make(
 const Next = Worker.Next.setSuccess(asIs<ReadonlyArray<Worker.WorkItem>>())
 
 /** `WorkerRpcs` as the manager serves it. */
-export class WorkerRpcs extends RpcGroup.make(Worker.Attach, Next, Worker.Started, Worker.Ended, Worker.Beat) {}
+export class WorkerRpcs extends RpcGroup.make(
+  Worker.Attach,
+  Next,
+  Worker.Started,
+  Worker.Ended,
+  Worker.Beat,
+  Worker.GiveBack
+) {}

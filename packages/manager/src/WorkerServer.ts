@@ -43,6 +43,11 @@ const answers = WorkerRpcs.toLayer(
         if (slot !== undefined) calls.ended(slot, ended)
         return Effect.void
       },
+      GiveBack: ({ items, slot: number }, { client }) => {
+        const slot = calls.slotOf(client.id, number)
+        if (slot !== undefined) calls.givenBack(slot, items)
+        return Effect.void
+      },
       Started: ({ items, slot: number }, { client }) => {
         const slot = calls.slotOf(client.id, number)
         for (const { attempt, index, startedAt, suiteId } of items) {

@@ -3,6 +3,7 @@
  */
 import { assert, describe, it } from "@effect/vitest"
 import { Effect, Schedule } from "effect"
+import { readFileSync } from "node:fs"
 import * as FileSystem from "node:fs/promises"
 import * as Path from "node:path"
 import type { SuiteSpec } from "@muster/domain/Suite/Spec"
@@ -31,10 +32,10 @@ const executing = Effect.fnUntraced(function* ({ env = {}, spec = {} }: Setup = 
   return { coordinator, directory, manager, start }
 })
 
+/** Whether a process lives; one that has ended and that nobody has waited for yet does not. */
 const isAlive = (pid: number) => {
   try {
-    process.kill(pid, 0)
-    return true
+    return !/^\d+ \(.*\) [ZX]/s.test(readFileSync(`/proc/${pid}/stat`, "latin1"))
   } catch {
     return false
   }

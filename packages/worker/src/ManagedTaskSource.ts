@@ -43,6 +43,7 @@ export const layer: Layer.Layer<TaskSource, SocketError, WorkerConfig> = Layer.e
       next: (max, ended) => Effect.catchCause(client.Next({ slot, max, ended }), lost),
       ended: (ended) => Effect.catchCause(client.Ended({ slot, ended }), lost),
       started: (items) => Effect.catchCause(client.Started({ slot, items }), lost),
+      giveBack: (items) => Effect.catchCause(client.GiveBack({ slot, items }), lost),
       beat: Effect.catchCause(client.Beat({ slot }), lost)
     })
   })

@@ -7,7 +7,7 @@
  */
 import { Schema } from "effect"
 import { Rpc, RpcGroup } from "effect/rpc"
-import { Attach, Beat, Ended, Next, Started } from "@muster/domain/Rpc/WorkerRpcs"
+import { Attach, Beat, Ended, GiveBack, Next, Started } from "@muster/domain/Rpc/WorkerRpcs"
 import type { WorkerDirective, WorkItem } from "@muster/domain/Rpc/WorkerRpcs"
 
 const asIs = <A>() => Schema.declare((_): _ is A => true)
@@ -24,5 +24,6 @@ export class TrustedRpcs extends RpcGroup.make(
   }),
   Rpc.make(Started._tag, { payload: asIs<(typeof Started)["payloadSchema"]["Type"]>() }),
   Rpc.make(Ended._tag, { payload: asIs<(typeof Ended)["payloadSchema"]["Type"]>() }),
+  Rpc.make(GiveBack._tag, { payload: asIs<(typeof GiveBack)["payloadSchema"]["Type"]>() }),
   Rpc.make(Beat._tag, { payload: asIs<(typeof Beat)["payloadSchema"]["Type"]>() })
 ) {}

@@ -23,6 +23,16 @@ export type WorkItem = typeof WorkItem.Type
 export const WorkResult = Schema.Struct({ suiteId: SuiteId, result: AttemptResult })
 export type WorkResult = typeof WorkResult.Type
 
+/** An item that its worker does not run. */
+export const Returned = Schema.Struct({
+  suiteId: SuiteId,
+  index: Schema.Int,
+  attempt: Schema.Int,
+  /** Something broke, and it is not certain that nothing of it ran. */
+  mayHaveBegun: Schema.Boolean
+})
+export type Returned = typeof Returned.Type
+
 /** What a manager tells its worker. */
 export const WorkerDirective = Schema.Union([
   /** The suite whose tasks come next, with what its tasks inherit. Always before its first item. */
@@ -75,4 +85,10 @@ export const Beat = Rpc.make("Beat", { payload: { slot: Schema.Int } })
 /** Results that shall not wait for the next `Next`. */
 export const Ended = Rpc.make("Ended", { payload: { slot: Schema.Int, ended: Schema.Array(WorkResult) } })
 
-export class WorkerRpcs extends RpcGroup.make(Attach, Next, Started, Ended, Beat) {}
+/**
+ * Items that shall be run by another worker, because one before them takes long here. None of them will be heard of again,
+ * unless it is handed out again.
+ */
+export const GiveBack = Rpc.make("GiveBack", { payload: { slot: Schema.Int, items: Schema.Array(Returned) } })
+
+export class WorkerRpcs extends RpcGroup.make(Attach, Next, Started, Ended, Beat, GiveBack) {}

@@ -6,7 +6,7 @@
 const memory = 0.9
 
 /** Time that one hand-out of tasks should keep a worker busy. Longer ones make the end of a suite uneven. */
-const batchMillis = 10
+const batchMillis = 20
 
 /** A first guess may be wrong by a lot, so hand-outs grow step by step. */
 const growth = 4

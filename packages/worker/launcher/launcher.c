@@ -68,7 +68,7 @@ enum { CHANNEL = 3 };
 enum { MAX_MESSAGE = 1 << 30 };
 
 /* How long what is to be told may wait for company while there is more to do. Milliseconds, as all times here. */
-static const double gather = 3;
+static const double gather = 8;
 
 /* What has gathered is told when it is so large. */
 enum { GATHER_SIZE = 32 * 1024 };

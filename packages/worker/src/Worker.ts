@@ -193,7 +193,8 @@ class Gates {
   isStopping = false
 
   roomOf(slot: Slot): number {
-    return this.isStopping ? 0 : slot.room
+    // What is given back has to be there before the next items are chosen.
+    return this.isStopping || slot.hasReturned ? 0 : slot.room
   }
 
   update(slot: Slot): void {

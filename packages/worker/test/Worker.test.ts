@@ -1,5 +1,5 @@
 import { spawn } from "node:child_process"
-import { readFileSync } from "node:fs"
+import { existsSync, readFileSync, writeFileSync } from "node:fs"
 import { join } from "node:path"
 import { fileURLToPath } from "node:url"
 import { assert, describe, it } from "@effect/vitest"
@@ -328,6 +328,80 @@ describe("a worker process", () => {
       yield* Effect.log(`${rate} handler tasks a second in ${calls} calls`)
       assert.isBelow(calls, count / 100)
       assert.isAbove(rate, 2_000)
+    })
+  )
+
+  it.live("runs short commands that came together without a call for each", () =>
+    Effect.gen(function* () {
+      const { manager } = yield* begin()
+      yield* manager.setCommandLimit(20)
+      const count = 400
+      yield* manager.add(Array.from({ length: count }, (_, place) => sh(`exit ${place % 2}`)))
+      yield* manager.resultsReached(count)
+      // On a busy machine some run long, and then those behind them are asked for again.
+      assert.isBelow(manager.calls(), count / 2)
+      assert.deepStrictEqual(
+        [...manager.results.values()].map(({ exitCode, index }) => [index, exitCode]),
+        Array.from({ length: count }, (_, place) => [place, place % 2])
+      )
+    })
+  )
+
+  it.live("gives back what waits behind a long command, and tells that this one runs", () =>
+    Effect.gen(function* () {
+      const { manager } = yield* begin()
+      yield* manager.setCommandLimit(10)
+      const gate = join(manager.directory, "gate")
+      const ran = join(manager.directory, "ran")
+      yield* manager.add([
+        { program: "/bin/true" },
+        sh(`while [ ! -e ${gate} ]; do sleep 0.01; done`),
+        sh(`echo x >> ${ran}`),
+        sh(`echo x >> ${ran}`)
+      ])
+      yield* manager.returnedReached(2)
+      assert.deepStrictEqual(
+        manager.returned.slice(-2).map(({ index, mayHaveBegun }) => [index, mayHaveBegun]),
+        [
+          [2, false],
+          [3, false]
+        ]
+      )
+      yield* until("the word that it runs", () => manager.started.some(({ index }) => index === 1))
+      assert.strictEqual((yield* manager.result(0)).outcome, "succeeded")
+      assert.isFalse(existsSync(ran))
+      writeFileSync(gate, "")
+      // They are handed out again, under the same attempt.
+      yield* manager.resultsReached(4)
+      assert.strictEqual(readFileSync(ran, "utf8"), "x\nx\n")
+    })
+  )
+
+  it.live("cancels what waits behind another command, and finishes the others when it is told to stop", () =>
+    Effect.gen(function* () {
+      const { manager, worker } = yield* begin()
+      yield* manager.setCommandLimit(10)
+      // None of them runs long enough for the others to be given back.
+      yield* manager.add(Array.from({ length: 6 }, () => sh("sleep 0.005")))
+      yield* until("the tasks", () => manager.pending() === 0)
+      yield* manager.tell({ _tag: "Cancel", suiteId, index: 5, attempt: 1 })
+      yield* manager.tell({ _tag: "Stop" })
+      assert.deepStrictEqual(yield* worker.exited, { exitCode: 0, signal: null })
+      assert.strictEqual(manager.results.size + manager.pending(), 6)
+    })
+  )
+
+  it.live("leaves no process when it is killed in the middle of a row of commands", () =>
+    Effect.gen(function* () {
+      const { manager, worker } = yield* begin()
+      yield* manager.setCommandLimit(100)
+      const seconds = unique()
+      yield* manager.add(Array.from({ length: 100 }, () => sh(`setsid sleep ${seconds} >/dev/null 2>&1 & exit 0`)))
+      yield* until("some of them", () => withArgument(seconds).length > 5)
+      worker.kill("SIGKILL")
+      yield* worker.gone
+      assert.deepStrictEqual(withArgument(seconds), [])
+      assert.deepStrictEqual(withArgument(join(manager.workDir, "worker-0")), [])
     })
   )
 

@@ -59,6 +59,8 @@ export const make = Effect.gen(function* () {
   const results = new Map<string, AttemptResult>()
   const watchers = new Set<() => void>()
   const items: Array<WorkItem> = []
+  /** What was handed out, by index and attempt. */
+  const given = new Map<string, WorkItem>()
   const asking: Array<() => void> = []
   let beats = 0
   let lastBeat = performance.now()
@@ -82,7 +84,13 @@ export const make = Effect.gen(function* () {
     const isOther = ({ spec }: WorkItem) => "program" in spec !== "program" in first.spec
     const count = items.findIndex(isOther)
     const most = Math.min(max, "program" in first.spec ? commandLimit : limit)
-    return items.splice(0, Math.min(most, count < 0 ? items.length : count))
+    const taken = items.splice(0, Math.min(most, count < 0 ? items.length : count))
+    for (const item of taken) given.set(`${item.index}.${item.attempt}`, item)
+    return taken
+  }
+
+  const answerAll = () => {
+    for (const answer of asking.splice(0)) answer()
   }
 
   const handlers = WorkerRpcs.toLayer({
@@ -109,6 +117,12 @@ export const make = Effect.gen(function* () {
     GiveBack: ({ items: back }) =>
       Effect.sync(() => {
         returned.push(...back)
+        for (const { attempt, index } of back.toReversed()) {
+          const item = given.get(`${index}.${attempt}`)
+          if (item === undefined) throw new Error(`${index}.${attempt} was given back but never handed out`)
+          items.unshift(item)
+        }
+        answerAll()
         for (const check of watchers) check()
       }),
     Started: (told) => Effect.sync(() => started.push(...told.items)).pipe(Effect.asVoid),
@@ -126,10 +140,6 @@ export const make = Effect.gen(function* () {
       Layer.provide([Serialization.layer, NodeSocketServer.layer({ path: socket })])
     )
   )
-
-  const answerAll = () => {
-    for (const answer of asking.splice(0)) answer()
-  }
 
   /** Queues tasks; they go to the worker when it asks. */
   const add = (specs: ReadonlyArray<TaskSpec>, options: { readonly from?: number; readonly attempt?: number } = {}) =>

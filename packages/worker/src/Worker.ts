@@ -194,7 +194,7 @@ class Gates {
 
   roomOf(slot: Slot): number {
     // What is given back has to be there before the next items are chosen.
-    return this.isStopping || slot.hasReturned ? 0 : slot.room
+    return this.isStopping || this.isGivingBack || slot.hasReturned ? 0 : slot.room
   }
 
   update(slot: Slot): void {

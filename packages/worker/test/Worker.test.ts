@@ -1,5 +1,5 @@
 import { spawn } from "node:child_process"
-import { existsSync, readFileSync, writeFileSync } from "node:fs"
+import { copyFileSync, existsSync, mkdirSync, readFileSync, writeFileSync } from "node:fs"
 import { join } from "node:path"
 import { fileURLToPath } from "node:url"
 import { assert, describe, it } from "@effect/vitest"
@@ -235,22 +235,42 @@ describe("a worker process", () => {
     })
   )
 
+  it.live("starts commands with the binary beside its bundle, and without one in Node's own way", () =>
+    Effect.gen(function* () {
+      const manager = yield* TestManager.make
+      const bundle = yield* bundleInto(join(manager.directory, "dist"))
+      const script = 'tr "\\0" " " < /proc/$PPID/cmdline'
+      const alone = yield* manager.start({ main: bundle })
+      yield* manager.attached
+      yield* manager.useSuite()
+      yield* manager.setCommandLimit(10)
+      yield* manager.add([sh(script), sh("exit 3"), sh("echo x > left; sleep 0.1"), sh("ls -A")])
+      yield* manager.resultsReached(4)
+      assert.include(manager.results.get("0.1")?.stdout ?? "", bundle)
+      assert.deepStrictEqual(
+        [1, 2, 3].map((index) => manager.results.get(`${index}.1`)?.exitCode),
+        [3, 0, 0]
+      )
+      assert.isUndefined(manager.results.get("3.1")?.stdout)
+      assert.match(alone.output(), /started in another, slower way: there is no launcher for/)
+      alone.kill("SIGKILL")
+      yield* alone.gone
+
+      const launcher = join(manager.directory, "dist/launcher")
+      mkdirSync(launcher)
+      copyFileSync(fileURLToPath(new URL(`../launcher/${platform}`, import.meta.url)), join(launcher, platform))
+      const together = yield* manager.start({ main: bundle, slot: 1 })
+      yield* manager.useSuite()
+      yield* manager.add([sh(script)], { from: 4 })
+      assert.include((yield* manager.result(4)).stdout ?? "", join(launcher, platform))
+      assert.strictEqual(together.output(), "")
+    })
+  )
+
   it.live("runs handlers also where it is a bundle and their module has another copy of Effect", () =>
     Effect.gen(function* () {
       const manager = yield* TestManager.make
-      const bundle = join(manager.directory, "worker.mjs")
-      yield* Effect.promise(() =>
-        build({
-          entryPoints: [main],
-          outfile: bundle,
-          bundle: true,
-          platform: "node",
-          format: "esm",
-          // As the build of the published commands does it: some dependencies still call require().
-          banner: { js: 'import { createRequire as r } from "node:module"; const require = r(import.meta.url);' },
-          logLevel: "error"
-        })
-      )
+      const bundle = yield* bundleInto(manager.directory)
       yield* manager.start({ env: handlers, main: bundle })
       yield* manager.useSuite()
       yield* manager.add([
@@ -341,8 +361,8 @@ describe("a worker process", () => {
       // On a busy machine some run long, and then those behind them are asked for again.
       assert.isBelow(manager.calls(), count / 2)
       assert.deepStrictEqual(
-        [...manager.results.values()].map(({ exitCode, index }) => [index, exitCode]),
-        Array.from({ length: count }, (_, place) => [place, place % 2])
+        Array.from({ length: count }, (_, place) => manager.results.get(`${place}.1`)?.exitCode),
+        Array.from({ length: count }, (_, place) => place % 2)
       )
     })
   )
@@ -418,6 +438,26 @@ describe("a worker process", () => {
     })
   )
 })
+
+const platform = `${process.platform}-${process.arch}`
+
+const bundleInto = (directory: string) => {
+  const outfile = join(directory, "worker.mjs")
+  const done = build({
+    entryPoints: [main],
+    outfile,
+    bundle: true,
+    platform: "node",
+    format: "esm",
+    // As the build of the published commands does it: some dependencies still call require().
+    banner: { js: 'import { createRequire as r } from "node:module"; const require = r(import.meta.url);' },
+    logLevel: "error"
+  })
+  return Effect.as(
+    Effect.promise(() => done),
+    outfile
+  )
+}
 
 /** Starts a worker with the pipes that it expects, prints its process id, and lives on. */
 const holder = `

@@ -28,7 +28,7 @@ const noDefaults: TaskDefaults = {}
 export const otherSuite = SuiteId.make("zzzzzzzz12345678")
 
 /** A command executor with its own directories. Everything ends with the scope. */
-export const make = (launcher: Make) =>
+export const make = (...launchers: ReadonlyArray<Make>) =>
   Effect.gen(function* () {
     const directory = yield* Effect.acquireRelease(
       Effect.sync(() => mkdtempSync(join(tmpdir(), "muster-command-"))),
@@ -45,7 +45,7 @@ export const make = (launcher: Make) =>
     const context = yield* Layer.build(
       ScratchDirectory.layer.pipe(Layer.provideMerge([WorkerConfig.layer(config), Replacement.layer]))
     )
-    const executor = yield* Effect.provide(CommandExecutor.make({ launchers: [launcher] }), context)
+    const executor = yield* Effect.provide(CommandExecutor.make({ launchers }), context)
     yield* Effect.addFinalizer(() => executor.endAll)
     let index = 0
     /** Indexes of the commands that are settled. */

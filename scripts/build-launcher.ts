@@ -96,9 +96,16 @@ const build = ({ compiler, platform, root, triple }: Target) => {
     compiler,
     [
       ...flags,
-      ...["-isystem", join(root, "/usr/include", triple)],
-      ...["-o", join(directory, platform)],
-      ...[library("crt1.o"), library("crti.o"), "launcher.c", library("libc.a"), libgcc, library("crtn.o")]
+      "-isystem",
+      join(root, "/usr/include", triple),
+      "-o",
+      join(directory, platform),
+      library("crt1.o"),
+      library("crti.o"),
+      "launcher.c",
+      library("libc.a"),
+      libgcc,
+      library("crtn.o")
     ],
     { cwd: home, stdio: ["ignore", "inherit", "inherit"], env: { ...process.env, LC_ALL: "C" } }
   )

@@ -81,7 +81,7 @@ export class WorkerSlot implements Taker {
   }
 
   readonly batch = (spec: TaskSpec): number =>
-    this.pace.batch(isCommand(spec) ? 1 : (this.attachment?.concurrency.get(spec.handler) ?? 1))
+    isCommand(spec) ? this.pace.commands : this.pace.batch(this.attachment?.concurrency.get(spec.handler) ?? 1)
 
   readonly given = (items: ReadonlyArray<WorkItem>, alone: boolean): void => {
     const handedOutAt = Date.now()

@@ -447,7 +447,7 @@ describe("the end of a manager", () => {
       coordinator.reporting = "unheard"
       coordinator.submit([shell("echo kept"), shell(`echo $$ > ${file}; exec sleep 60`)])
       const task = yield* numberIn(file)
-      const journal = Path.join(directory, "ran")
+      const journal = Path.join(directory, "journal")
       yield* Effect.tryPromise(async () => {
         const [name = "none yet"] = await FileSystem.readdir(journal)
         return FileSystem.readFile(Path.join(journal, name), "utf8")

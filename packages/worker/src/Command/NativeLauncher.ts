@@ -91,7 +91,7 @@ const message = (kind: string, text = "", id?: number): Buffer => {
 
 /** The fields of a command. None of the texts can contain the NUL that ends them. */
 const fieldsOf = (start: Start): string => {
-  let text = `p${start.program}\0d${start.cwd}\0t${Math.ceil(start.tellAfter)}\0` + `0${start.name}\0`
+  let text = `0${start.name}\0p${start.program}\0d${start.cwd}\0t${Math.ceil(start.tellAfter)}\0`
   if (start.stdin !== undefined) text += `<${start.stdin}\0`
   for (const arg of start.args) text += `a${arg}\0`
   for (const name of Object.keys(start.env)) text += `e${name}=${start.env[name]}\0`

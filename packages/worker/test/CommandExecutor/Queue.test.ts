@@ -60,7 +60,8 @@ describe.each([
       for (const { duration = 0, finishedAt, startedAt = 0 } of results) {
         assert.isAtLeast(startedAt, last)
         assert.isAtLeast(finishedAt, startedAt)
-        assert.isBelow(Math.abs(finishedAt - startedAt - duration), 5)
+        // Two clocks are read one after the other, between which a busy machine may do something else.
+        assert.isBelow(Math.abs(finishedAt - startedAt - duration), 200)
         last = finishedAt
       }
     })

@@ -138,8 +138,8 @@ export class CommandExecutor {
 
   /** Takes a command, to run it after those that it has. */
   start(attempt: Attempt, spec: CommandSpec, progress: Progress): void {
-    const { brokenBecause: message } = this
-    if (message !== undefined) return progress.settle({ ...unstarted(attempt.item, "crashed"), message })
+    // It was on its way when something broke. Another worker can run it.
+    if (this.brokenBecause !== undefined) return progress.giveBack(false)
     const { attempt: number, index, suiteId } = attempt.item
     const logFile = (stream: "stdout" | "stderr") =>
       join(this.parts.logDir, LogFile.path(suiteId, index, number, stream))
@@ -291,28 +291,29 @@ export class CommandExecutor {
   private handOver(run: Run, what: Pick<Start, "program" | "args">): void {
     const { attempt, spec } = run
     const { launcher, scratch } = this.parts
+    const { timeout = longAfter } = attempt.settings
     try {
       if (spec.stdin !== undefined) run.stdin ??= scratch.stdin(spec.stdin)
+      const start: Start = {
+        ...what,
+        name: spec.program,
+        cwd: this.cwd(attempt),
+        sharedEnv: this.sharedEnvironment(attempt),
+        env: this.environment(attempt),
+        stdin: run.stdin,
+        tellAfter: Math.min(longAfter, timeout)
+      }
+      launcher.launch(start, {
+        onBegun: (begun) => this.begun(run, begun),
+        onOutput: (stream, bytes) => run.push(stream, bytes),
+        onEnd: (end) => this.ended(run, end)
+      })
     } catch (error) {
       // A full disk, too many open files: what the machine lacks is no fault of this worker.
+      this.forgetInput(run)
       return run.progress.settle(notStarted(attempt, `the command could not be prepared: ${String(error)}`))
     }
     this.handed.push(run)
-    const { timeout = longAfter } = attempt.settings
-    const start: Start = {
-      ...what,
-      name: spec.program,
-      cwd: this.cwd(attempt),
-      sharedEnv: this.sharedEnvironment(attempt),
-      env: this.environment(attempt),
-      stdin: run.stdin,
-      tellAfter: Math.min(longAfter, timeout)
-    }
-    launcher.launch(start, {
-      onBegun: (begun) => this.begun(run, begun),
-      onOutput: (stream, bytes) => run.push(stream, bytes),
-      onEnd: (end) => this.ended(run, end)
-    })
   }
 
   private begun(run: Run, begun: Begun): void {

@@ -4,16 +4,18 @@
  * Why not simply `child_process.spawn`: it forks this process, and a fork copies page tables. Why several commands may be
  * handed over at once: a round trip through this process for each would cost as much again as the start.
  *
- * Processor time of all processes per `/bin/true` in microseconds, on 2 cores that others used too, and the rate of a
- * whole Muster (coordinator, Postgres, manager, two workers) by that against `xargs -P2` in the same run:
+ * Processor time per `/bin/true` in microseconds on 2 cores, of starting and ending alone and of all of Muster
+ * (coordinator, Postgres, manager, two workers), and the rate of the latter against `xargs -P2` in the same run:
  *
  * | way | start to end | all of Muster | times `xargs` |
  * |---|---|---|---|
- * | `xargs -n1` (the yardstick, does nothing else) | 850 | | |
+ * | `xargs -n1` (the yardstick, does nothing else) | 870 | | 2,070/s |
  * | `posix_spawn` in a loop of C | 630 | | |
- * | `launcher/launcher.c`, driven from here | 550 | 870 to 910 | 0.94 to 1.0 |
- * | Python with `os.posix_spawn`, one round trip each | 660 | 1,280 to 1,450 | 0.6 |
- * | `child_process.spawn` | NODE | | |
+ * | `launcher/launcher.c` | 570 | 820 | 1.09 |
+ * | the same, each worker with 1 GB of memory | 590 | 850 | 1.06 |
+ * | Python with `os.posix_spawn`, one round trip each | 680 | 1,280 to 1,500 | 0.6 |
+ * | `child_process.spawn` | 1,330 | 3,100 | 0.31 |
+ * | the same, each worker with 1 GB of memory | 22,000 | 50,000 | 0.01 |
  */
 import type { Effect, Scope } from "effect"
 import type { OutputStream } from "@muster/domain/Manager/Directive"

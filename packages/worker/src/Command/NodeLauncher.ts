@@ -42,27 +42,30 @@ class NodeLauncher implements Launcher {
 
   launch(start: Start, watcher: Watcher): void {
     this.watcher = watcher
-    const stdout = openSync(this.stdout.path, "w")
-    const stderr = openSync(this.stderr.path, "w")
     const startedAt = Date.now()
     const since = performance.now()
-    let stdin
+    const opened: Array<number> = []
+    const open = (path: string, mode: "r" | "w") => {
+      const descriptor = openSync(path, mode)
+      opened.push(descriptor)
+      return descriptor
+    }
     let child
     try {
-      stdin = start.stdin === undefined ? undefined : openSync(start.stdin, "r")
+      const stdin = start.stdin === undefined ? "ignore" : open(start.stdin, "r")
       child = spawn(start.program, start.args, {
         argv0: start.name,
         cwd: start.cwd,
         env: { ...start.sharedEnv, ...start.env },
         detached: true,
-        stdio: [stdin ?? "ignore", stdout, stderr]
+        stdio: [stdin, open(this.stdout.path, "w"), open(this.stderr.path, "w")]
       })
     } catch (error) {
       // Some refusals (an argument that is too long) are thrown, others come as an event.
       queueMicrotask(() => watcher.onEnd({ _tag: "Refused", code: codeOf(error) }))
       return
     } finally {
-      for (const descriptor of [stdout, stderr, stdin]) if (descriptor !== undefined) closeSync(descriptor)
+      for (const descriptor of opened) closeSync(descriptor)
     }
     const { pid } = child
     if (pid === undefined) {

@@ -5,7 +5,7 @@
 import { setTimeout as sleep } from "node:timers/promises"
 import { NodeRuntime } from "@effect/platform-node"
 import { Effect, Schedule, Stream } from "effect"
-import type { WorkResult } from "@muster/domain/Rpc/WorkerRpcs"
+import type { WorkResult } from "@muster/domain/Rpc/WorkLists"
 import * as ManagedTaskSource from "@muster/worker/ManagedTaskSource"
 import { TaskSource } from "@muster/worker/TaskSource"
 import { layerConfig } from "@muster/worker/WorkerConfig"

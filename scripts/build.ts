@@ -1,10 +1,10 @@
 /**
  * Bundles the two programs that machines run, so that they start fast and as one small tree: `muster` and the worker
- * process. With `--if-stale` only when a source has changed since.
+ * process, with the binaries that the worker starts commands with. With `--if-stale` only when a source has changed since.
  */
 import { build } from "esbuild"
 import type { BuildOptions } from "esbuild"
-import { rmSync } from "node:fs"
+import { copyFileSync, mkdirSync, rmSync } from "node:fs"
 import { fileURLToPath } from "node:url"
 import { isCurrent } from "../packages/cli/bin/bundle.js"
 
@@ -15,6 +15,9 @@ const programs = [
   { name: "muster", entry: "packages/cli/src/bin.ts" },
   { name: "worker", entry: "packages/worker/src/main.ts" }
 ]
+
+/** For each platform, made by `build-launcher.ts`. */
+const launchers = ["linux-x64", "linux-arm64"]
 
 const options: BuildOptions = {
   absWorkingDir: root,
@@ -44,6 +47,10 @@ if (!process.argv.includes("--if-stale") || !isCurrent()) {
     entryPoints: programs.map(({ entry, name }) => ({ in: entry, out: name })),
     metafile: true
   })
+  mkdirSync(`${root}${dist}/launcher`)
+  // With their right to be executed.
+  for (const name of launchers)
+    copyFileSync(`${root}packages/worker/launcher/${name}`, `${root}${dist}/launcher/${name}`)
   const bytes = Object.values(metafile.outputs).reduce((sum, output) => sum + output.bytes, 0)
   console.log(`build: ${programs.map(({ name }) => name).join(", ")} in ${dist} (${Math.round(bytes / 1024)} KiB)`)
 }

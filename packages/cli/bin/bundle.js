@@ -10,13 +10,18 @@ export const bundle = join(packages, "cli", "dist", "muster.mjs")
 
 const modifiedAt = (path) => statSync(path, { throwIfNoEntry: false })?.mtimeMs ?? 0
 
-const sources = () =>
-  readdirSync(packages).flatMap((name) => {
-    const directory = join(packages, name, "src")
-    if (modifiedAt(directory) === 0) return []
-    const files = readdirSync(directory, { recursive: true })
-    return files.filter((file) => file.endsWith(".ts")).map((file) => join(directory, file))
-  })
+const filesIn = (directory, isMeant) => {
+  if (modifiedAt(directory) === 0) return []
+  return readdirSync(directory, { recursive: true })
+    .filter(isMeant)
+    .map((file) => join(directory, file))
+}
+
+const sources = () => [
+  ...readdirSync(packages).flatMap((name) => filesIn(join(packages, name, "src"), (file) => file.endsWith(".ts"))),
+  // Binaries that the bundle carries as they are.
+  ...filesIn(join(packages, "worker", "launcher"), (file) => file.startsWith("linux-"))
+]
 
 /** Whether the bundle is there and no source has changed since it was made. Some 400 files are looked at: milliseconds. */
 export const isCurrent = () => {

@@ -1,7 +1,7 @@
 /**
  * A task that a worker has, and what becomes of it when the worker is no more.
  */
-import type { WorkItem } from "@muster/domain/Rpc/WorkerRpcs"
+import type { WorkItem } from "@muster/domain/Rpc/WorkLists"
 import type { AttemptResult } from "@muster/domain/Task"
 
 export interface HeldItem {

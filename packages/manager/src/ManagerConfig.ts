@@ -168,7 +168,7 @@ const settings: { readonly [Key in keyof Settings]: Setting<Settings[Key]> } = {
     fallback: () => ""
   },
   prefetchLimit: between("MUSTER_PREFETCH_LIMIT", [1, 100_000], () => 10_000, wholeNumber),
-  prefetchHorizon: between("MUSTER_PREFETCH_HORIZON", [1, 10 * second], () => 75, duration),
+  prefetchHorizon: between("MUSTER_PREFETCH_HORIZON", [1, 10 * second], () => 150, duration),
   leaseWait: between("MUSTER_LEASE_WAIT", [10, 5 * minute], () => 20 * second, duration),
   reconnectMin: between("MUSTER_RECONNECT_MIN", [10, minute], () => second, duration),
   reconnectMax: between("MUSTER_RECONNECT_MAX", [10, 60 * minute], () => minute, duration),

@@ -8,6 +8,9 @@ const memory = 0.9
 /** Time that one hand-out of handler tasks should keep a worker busy. Longer ones make the end of a suite uneven. */
 const batchMillis = 10
 
+/** Hand-outs of commands may be so many times longer: what a worker has not begun comes back when one of them takes long. */
+const commandFactor = 2
+
 /** A first guess may be wrong by a lot, so hand-outs grow step by step. */
 const growth = 4
 
@@ -24,6 +27,11 @@ export class Pace {
     this.millis = this.millis * memory + Math.max(0, elapsed)
     this.perItem = this.millis / this.items
     this.largest = Math.max(1, Math.min(Math.ceil(batchMillis / Math.max(this.perItem, 0.001)), this.largest * growth))
+  }
+
+  /** How many commands to hand out at once. */
+  get commands(): number {
+    return this.largest === 1 ? 1 : this.largest * commandFactor
   }
 
   /** How many handler tasks to hand out at once to a worker that runs `concurrency` of them side by side. */

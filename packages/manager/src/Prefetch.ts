@@ -7,7 +7,7 @@
  */
 import { Context, Effect, Latch, Layer } from "effect"
 import type { Lease, LeaseReply } from "@muster/domain/Rpc/ManagerRpcs"
-import type { WorkItem } from "@muster/domain/Rpc/WorkerRpcs"
+import type { WorkItem } from "@muster/domain/Rpc/WorkLists"
 import type { SuiteId } from "@muster/domain/Suite/Id"
 import type { AttemptResult } from "@muster/domain/Task"
 import { CoordinatorSession } from "./CoordinatorSession.ts"
@@ -30,7 +30,9 @@ export class Prefetch extends Context.Service<
     readonly cancel: (attempts: Attempts) => void
     /** Takes no new tasks while draining, and gives back what nobody began. */
     readonly drain: (draining: boolean) => void
-    /** Tasks that come back from a dead worker: they run again here if that is still allowed, else elsewhere. */
+    /** Tasks that a worker did not begin: they are the next ones here if that is still allowed, else they go elsewhere. */
+    readonly giveBack: (items: ReadonlyArray<WorkItem>) => void
+    /** As `giveBack` for tasks that a dead worker may have begun: each runs alone. */
     readonly putBack: (items: ReadonlyArray<WorkItem>) => void
     /** Forgets everything: the session is over, and with it all leases. */
     readonly abandon: () => void
@@ -74,9 +76,12 @@ const make = Effect.gen(function* () {
 
   const load = (): PrefetchTarget.Load => ({ workers, waiting: buffer.waiting, perItem: pace.perItem, leaseLatency })
   const wanted = () => (isDraining ? 0 : PrefetchTarget.request(load(), buffer.size, limits))
-  const buffer: WorkBuffer = new WorkBuffer(() => {
-    if (phase === "open" && wanted() > 0) news.openUnsafe()
-  })
+  const buffer: WorkBuffer = new WorkBuffer(
+    () => {
+      if (phase === "open" && wanted() > 0) news.openUnsafe()
+    },
+    () => workers
+  )
 
   const giveBackAll = () => {
     if (suite !== undefined) reporter.returned(suite, buffer.clear())
@@ -192,10 +197,13 @@ const make = Effect.gen(function* () {
     }
   }
 
-  const putBack = (items: ReadonlyArray<WorkItem>) => {
-    if (phase === "open" && !isDraining) buffer.putBack(items)
+  const comeBack = (items: ReadonlyArray<WorkItem>, take: (items: ReadonlyArray<WorkItem>) => void) => {
+    if (items.length === 0) return
+    if (phase === "open" && !isDraining) take(items)
     else if (suite !== undefined) reporter.returned(suite, items)
   }
+  const giveBack = (items: ReadonlyArray<WorkItem>) => comeBack(items, (some) => buffer.giveBack(some))
+  const putBack = (items: ReadonlyArray<WorkItem>) => comeBack(items, (some) => buffer.putBack(some))
 
   const abandon = () => {
     phase = "idle"
@@ -210,7 +218,7 @@ const make = Effect.gen(function* () {
     return taken
   }
 
-  return Prefetch.of({ buffer, pace, run, close, cancel, drain, putBack, abandon, takeCounters })
+  return Prefetch.of({ buffer, pace, run, close, cancel, drain, giveBack, putBack, abandon, takeCounters })
 })
 
 export const layer: Layer.Layer<Prefetch, never, ManagerConfig | CoordinatorSession | Reporter> = Layer.effect(

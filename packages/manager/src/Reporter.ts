@@ -8,7 +8,7 @@
  */
 import { Context, Deferred, Effect, Latch, Layer, Semaphore } from "effect"
 import type { Epoch } from "@muster/domain/Manager/Id"
-import type { WorkItem } from "@muster/domain/Rpc/WorkerRpcs"
+import type { WorkItem } from "@muster/domain/Rpc/WorkLists"
 import type { SuiteId } from "@muster/domain/Suite/Id"
 import type { AttemptResult } from "@muster/domain/Task"
 import { CoordinatorSession } from "./CoordinatorSession.ts"
@@ -55,13 +55,13 @@ const maxResults = 2_000
 const maxWeight = 4 * 1024 * 1024
 
 /** Between two reports there are so many milliseconds, unless nothing more is to be expected. */
-const gap = 8
+const gap = 30
 
 /** While so many reports are on their way, the next one is collected. */
 const busyLines = 2
 
 /** After so many milliseconds a report that is collected is closed anyway, so that its results come to the disk. */
-const linger = 20
+const linger = 40
 
 /** Most reports on their way. The coordinator puts those that arrive together into one transaction. */
 const maxLines = 16

@@ -3,16 +3,20 @@
  * through here, tens of thousands of times a second.
  */
 import type { Lease } from "@muster/domain/Rpc/ManagerRpcs"
-import type { WorkItem } from "@muster/domain/Rpc/WorkerRpcs"
+import type { WorkItem } from "@muster/domain/Rpc/WorkLists"
 import type { SuiteId } from "@muster/domain/Suite/Id"
 import { isCommand } from "@muster/domain/Task"
+import type { TaskSpec } from "@muster/domain/Task"
 
 /** A worker as the buffer sees it. */
 export interface Taker {
-  /** `idle`: it has nothing to do. Only then does it get a task that has to run alone. `closed`: it must get nothing. */
+  /**
+   * `idle`: it has nothing to do. Only then does it get commands, which take all of it, or a task that has to run alone.
+   * `closed`: it must get nothing.
+   */
   readonly readiness: () => "idle" | "busy" | "closed"
-  /** Most handler tasks to give to it at once. */
-  readonly batch: (handler: string) => number
+  /** Most tasks like this one to give to it at once. */
+  readonly batch: (spec: TaskSpec) => number
   /** Told what it gets, before it gets it. */
   readonly given: (items: ReadonlyArray<WorkItem>, alone: boolean) => void
 }
@@ -24,6 +28,9 @@ interface Waiter {
 }
 
 const nothing: ReadonlyArray<WorkItem> = []
+
+/** Characters of standard input that commands of one hand-out may have together: it is one message. */
+const maxInput = 1024 * 1024
 
 /** Space at the front of the array is given back when it makes up half of it and at least this many entries. */
 const compactAfter = 1_024
@@ -38,10 +45,15 @@ export class WorkBuffer {
   hits = 0
   misses = 0
   private readonly onTaken: () => void
+  private readonly sharers: () => number
 
-  /** `onTaken` is called whenever more tasks may be wanted: some were taken, or somebody began to wait. */
-  constructor(onTaken: () => void) {
+  /**
+   * `onTaken` is called whenever more tasks may be wanted: some were taken, or somebody began to wait. `sharers` tells how
+   * many workers there are to share in what is here.
+   */
+  constructor(onTaken: () => void, sharers: () => number = () => 1) {
     this.onTaken = onTaken
+    this.sharers = sharers
   }
 
   get size(): number {
@@ -56,6 +68,12 @@ export class WorkBuffer {
   /** New tasks, behind the others. */
   add(suiteId: SuiteId, leases: ReadonlyArray<Lease>): void {
     for (const { attempt, index, spec } of leases) this.items.push({ suiteId, index, attempt, spec })
+    this.serve()
+  }
+
+  /** Tasks that a worker had and did not begin: they are the next ones. */
+  giveBack(items: ReadonlyArray<WorkItem>): void {
+    this.items.splice(this.head, 0, ...items)
     this.serve()
   }
 
@@ -159,7 +177,9 @@ export class WorkBuffer {
     }
     const first = this.items[this.head]
     if (first === undefined) return nothing
-    const count = isCommand(first.spec) ? 1 : this.runOfHandlers(Math.min(max, taker.batch(first.spec.handler)))
+    if (isCommand(first.spec) && readiness !== "idle") return nothing
+    const most = Math.min(max, taker.batch(first.spec))
+    const count = isCommand(first.spec) ? this.runOfCommands(most) : this.runOfHandlers(most)
     const items = this.items.slice(this.head, this.head + count)
     this.head += count
     if (this.head >= compactAfter && this.head * 2 >= this.items.length) {
@@ -168,6 +188,19 @@ export class WorkBuffer {
     }
     taker.given(items, false)
     return items
+  }
+
+  /** How many of the next tasks to give as commands: up to `max`, and no more than one worker's share of all. */
+  private runOfCommands(max: number): number {
+    const most = Math.min(max, Math.ceil(this.size / this.sharers()))
+    let count = 1
+    for (let input = 0; count < most; count++) {
+      const spec = this.items[this.head + count]?.spec
+      if (spec === undefined || !isCommand(spec)) break
+      input += spec.stdin?.length ?? 0
+      if (input > maxInput) break
+    }
+    return count
   }
 
   /** How many of the next tasks, up to `max`, are handler tasks. */

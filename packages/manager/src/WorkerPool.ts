@@ -5,7 +5,8 @@
 import { Context, Deferred, Effect, FiberMap, Layer } from "effect"
 import type { Stream } from "effect"
 import type { WorkerChange } from "@muster/domain/Rpc/ManagerRpcs"
-import type { WorkerDirective, WorkItem, WorkResult } from "@muster/domain/Rpc/WorkerRpcs"
+import type { Returned, WorkerDirective } from "@muster/domain/Rpc/WorkerRpcs"
+import type { WorkItem, WorkResult } from "@muster/domain/Rpc/WorkLists"
 import type { SuiteId } from "@muster/domain/Suite/Id"
 import { resolve } from "@muster/domain/Task"
 import { Announcer } from "./Announcer.ts"
@@ -18,7 +19,7 @@ import * as Supervision from "./Supervision.ts"
 import * as WorkerEnvironment from "./WorkerEnvironment.ts"
 import * as WorkerProcess from "./WorkerProcess.ts"
 import { WorkerSlot } from "./WorkerSlot.ts"
-import type { CurrentSuite } from "./WorkerSlot.ts"
+import type { CurrentSuite, Fates } from "./WorkerSlot.ts"
 
 type Attempts = ReadonlyArray<readonly [index: number, attempt: number]>
 
@@ -61,6 +62,7 @@ interface Calls {
   /** The slot whose worker calls on this connection. */
   readonly slotOf: (clientId: number, slot: number) => WorkerSlot | undefined
   readonly ended: (slot: WorkerSlot, results: ReadonlyArray<WorkResult>) => void
+  readonly givenBack: (slot: WorkerSlot, items: ReadonlyArray<Returned>) => void
   readonly disconnected: (clientId: number) => void
 }
 
@@ -297,6 +299,15 @@ const make = Effect.gen(function* () {
     return slot?.clientId === clientId ? slot : undefined
   }
 
+  const settleFates = (suiteId: SuiteId | undefined, { doubtful, ended, unbegun }: Fates) => {
+    if (suiteId === undefined || ended.length + unbegun.length + doubtful.length === 0) return
+    prefetch.giveBack(unbegun)
+    prefetch.putBack(doubtful)
+    if (ended.length > 0) reporter.ended(suiteId, ended, prefetch.buffer.size === 0 && running() === 0)
+    checkIdle()
+    prefetch.buffer.serve()
+  }
+
   const calls: Calls = {
     slotOf,
     attach: (clientId, number, concurrency) => {
@@ -305,14 +316,8 @@ const make = Effect.gen(function* () {
       disconnections.set(clientId, Deferred.makeUnsafe())
       return slot.attach(clientId, concurrency)
     },
-    ended: (slot, results) => {
-      const accepted = slot.accept(results)
-      const [first] = results
-      if (first === undefined || accepted.length === 0) return
-      reporter.ended(first.suiteId, accepted, prefetch.buffer.size === 0 && running() === 0)
-      checkIdle()
-      prefetch.buffer.serve()
-    },
+    ended: (slot, results) => settleFates(results[0]?.suiteId, slot.accept(results)),
+    givenBack: (slot, items) => settleFates(items[0]?.suiteId, slot.takeBack(items)),
     disconnected: (clientId) => {
       const disconnection = disconnections.get(clientId)
       if (disconnection === undefined) return

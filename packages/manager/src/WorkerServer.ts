@@ -9,8 +9,8 @@ import { Effect, Layer, References, Stream } from "effect"
 import { RpcServer } from "effect/rpc"
 import type { SocketServer } from "effect/socket"
 import * as Serialization from "@muster/domain/Rpc/Serialization"
-import { WorkerRpcs } from "./TrustedRpcs.ts"
-import type { WorkItem } from "@muster/domain/Rpc/WorkerRpcs"
+import { WorkerRpcs } from "@muster/domain/Rpc/WorkerRpcs"
+import type { WorkItem } from "@muster/domain/Rpc/WorkLists"
 import { Machine } from "./Machine.ts"
 import { Prefetch } from "./Prefetch.ts"
 import { Reporter } from "./Reporter.ts"
@@ -41,6 +41,11 @@ const answers = WorkerRpcs.toLayer(
       Ended: ({ ended, slot: number }, { client }) => {
         const slot = calls.slotOf(client.id, number)
         if (slot !== undefined) calls.ended(slot, ended)
+        return Effect.void
+      },
+      GiveBack: ({ items, slot: number }, { client }) => {
+        const slot = calls.slotOf(client.id, number)
+        if (slot !== undefined) calls.givenBack(slot, items)
         return Effect.void
       },
       Started: ({ items, slot: number }, { client }) => {

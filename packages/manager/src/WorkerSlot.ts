@@ -3,9 +3,11 @@
  * dies the next one takes its place.
  */
 import { Effect, Queue, Stream } from "effect"
-import type { WorkerDirective, WorkItem, WorkResult } from "@muster/domain/Rpc/WorkerRpcs"
+import type { Returned, WorkerDirective } from "@muster/domain/Rpc/WorkerRpcs"
+import type { WorkItem, WorkResult } from "@muster/domain/Rpc/WorkLists"
 import type { SuiteId } from "@muster/domain/Suite/Id"
-import type { AttemptResult, TaskDefaults } from "@muster/domain/Task"
+import { isCommand } from "@muster/domain/Task"
+import type { AttemptResult, TaskDefaults, TaskSpec } from "@muster/domain/Task"
 import type { Death, HeldItem } from "./HeldItem.ts"
 import type { Pace } from "./Pace.ts"
 import type { Taker } from "./WorkBuffer.ts"
@@ -15,6 +17,16 @@ import type { WorkerProcess } from "./WorkerProcess.ts"
 export interface CurrentSuite {
   readonly suiteId: SuiteId
   readonly defaults: TaskDefaults
+}
+
+/** What is to become of tasks that a worker no longer has. */
+export interface Fates {
+  /** They have ended. */
+  readonly ended: Array<AttemptResult>
+  /** Nobody began them. */
+  readonly unbegun: Array<WorkItem>
+  /** Perhaps somebody began them. */
+  readonly doubtful: Array<WorkItem>
 }
 
 /** A worker that has called. */
@@ -69,7 +81,8 @@ export class WorkerSlot implements Taker {
     return this.held.size === 0 ? "idle" : "busy"
   }
 
-  readonly batch = (handler: string): number => this.pace.batch(this.attachment?.concurrency.get(handler) ?? 1)
+  readonly batch = (spec: TaskSpec): number =>
+    isCommand(spec) ? this.pace.commands : this.pace.batch(this.attachment?.concurrency.get(spec.handler) ?? 1)
 
   readonly given = (items: ReadonlyArray<WorkItem>, alone: boolean): void => {
     const handedOutAt = Date.now()
@@ -139,23 +152,49 @@ export class WorkerSlot implements Taker {
     this.tell({ _tag: "Stop" })
   }
 
-  /** Takes results. Answers with those of tasks that it has; others came before already. */
-  accept(results: ReadonlyArray<WorkResult>): Array<AttemptResult> {
-    const accepted: Array<AttemptResult> = []
+  /** Takes results of tasks that it has; others came before already. */
+  accept(results: ReadonlyArray<WorkResult>): Fates {
+    const fates: Fates = { ended: [], unbegun: [], doubtful: [] }
+    let count = 0
     for (const { result, suiteId } of results) {
-      const one = this.held.get(result.index)
-      if (one === undefined || one.item.attempt !== result.attempt || one.item.suiteId !== suiteId) continue
-      this.held.delete(result.index)
+      const one = this.release(suiteId, result)
+      if (one === undefined) continue
+      count++
       // Nobody asked for it but the manager that goes: the task is to run elsewhere.
       const isEvicted = result.outcome === "cancelled" && !one.isCancelled
-      accepted.push(isEvicted ? { ...result, outcome: "lost", message: "its manager was shut down" } : result)
+      if (!isEvicted) fates.ended.push(result)
+      else if (result.startedAt === undefined) fates.unbegun.push(one.item)
+      else fates.ended.push({ ...result, outcome: "lost", message: "its manager was shut down" })
     }
-    if (accepted.length > 0) {
+    if (count > 0) {
       const now = performance.now()
-      this.pace.measured(accepted.length, now - this.busySince)
+      this.pace.measured(count, now - this.busySince)
       this.busySince = now
-      if (this.held.size === 0) this.hasLoneItem = false
     }
-    return accepted
+    return fates
+  }
+
+  /** Takes back tasks that it has and does not run. */
+  takeBack(items: ReadonlyArray<Returned>): Fates {
+    const fates: Fates = { ended: [], unbegun: [], doubtful: [] }
+    for (const { attempt, index, mayHaveBegun, suiteId } of items) {
+      const one = this.release(suiteId, { index, attempt })
+      if (one === undefined) continue
+      // The word of it did not reach the worker in time.
+      if (one.isCancelled) fates.ended.push({ index, attempt, outcome: "cancelled", finishedAt: Date.now() })
+      else (mayHaveBegun ? fates.doubtful : fates.unbegun).push(one.item)
+    }
+    return fates
+  }
+
+  private release(
+    suiteId: SuiteId,
+    { attempt, index }: { readonly attempt: number; readonly index: number }
+  ): HeldItem | undefined {
+    const one = this.held.get(index)
+    if (one === undefined || one.item.attempt !== attempt || one.item.suiteId !== suiteId) return undefined
+    this.held.delete(index)
+    if (this.held.size === 0) this.hasLoneItem = false
+    return one
   }
 }

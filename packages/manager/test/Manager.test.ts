@@ -3,6 +3,7 @@
  */
 import { assert, describe, it } from "@effect/vitest"
 import { Effect, Schedule } from "effect"
+import { readdirSync, readFileSync } from "node:fs"
 import * as FileSystem from "node:fs/promises"
 import * as Path from "node:path"
 import type { SuiteSpec } from "@muster/domain/Suite/Spec"
@@ -31,14 +32,24 @@ const executing = Effect.fnUntraced(function* ({ env = {}, spec = {} }: Setup = 
   return { coordinator, directory, manager, start }
 })
 
+/** Whether a process lives; one that has ended and that nobody has waited for yet does not. */
 const isAlive = (pid: number) => {
   try {
-    process.kill(pid, 0)
-    return true
+    return !/^\d+ \(.*\) [ZX]/s.test(readFileSync(`/proc/${pid}/stat`, "latin1"))
   } catch {
     return false
   }
 }
+
+/** Processes that sleep so long. */
+const sleepers = (seconds: string) =>
+  readdirSync("/proc").filter((pid) => {
+    try {
+      return Number(pid) > 0 && readFileSync(`/proc/${pid}/cmdline`, "latin1") === `sleep\0${seconds}\0`
+    } catch {
+      return false
+    }
+  }).length
 
 /** Asks again and again, for a while. */
 const eventually = (what: string, condition: () => boolean) =>
@@ -102,6 +113,45 @@ describe("work", () => {
       assert.deepInclude(first, { outcome: "failed", exitCode: 3, stdout: "out\n", stderr: "err\n" })
       assert.deepInclude(second, { outcome: "failed", signal: "SIGSEGV" })
       assert.deepInclude(third, { outcome: "succeeded", exitCode: 0 })
+    })
+  )
+
+  it.live("short commands behind a long one are run by the other worker while it runs", () =>
+    Effect.gen(function* () {
+      const { coordinator, directory } = yield* executing({ spec: { workers: 2 } })
+      const gate = Path.join(directory, "gate")
+      // So that commands are known to be short, and are handed out several at a time.
+      coordinator.submit(range(100).map(() => ({ program: "/bin/true" })))
+      yield* coordinator.until("the first results", () => coordinator.results.size === 100)
+      coordinator.submit([
+        shell(`while [ ! -e ${gate} ]; do sleep 0.01; done`),
+        ...range(40).map(() => shell("exit 4"))
+      ])
+      yield* coordinator.until("the short ones", () => coordinator.results.size === 140)
+      assert.isFalse(coordinator.results.has(100))
+      yield* Effect.promise(() => FileSystem.writeFile(gate, ""))
+      yield* coordinator.until("the long one", () => coordinator.results.size === 141)
+      assert.deepStrictEqual(
+        range(40).map((place) => coordinator.results.get(101 + place)?.exitCode),
+        range(40).map(() => 4)
+      )
+      assert.deepStrictEqual(coordinator.returned, [])
+    })
+  )
+
+  it.live("a worker that is killed in a flood of commands costs none of them", () =>
+    Effect.gen(function* () {
+      const { coordinator } = yield* executing({ spec: { workers: 2 } })
+      yield* coordinator.until("its workers", () => workerPids(coordinator).length === 2)
+      const count = 600
+      coordinator.submit(range(count).map(() => ({ program: "/bin/true" })))
+      yield* coordinator.until("some results", () => coordinator.results.size > 100)
+      process.kill(workerPids(coordinator)[0] ?? 0, "SIGKILL")
+      yield* coordinator.until("all results", () => coordinator.results.size === count)
+      const others = [...coordinator.results.values()].filter(({ outcome }) => outcome !== "succeeded")
+      // The one that it was known to run, if there was one.
+      assert.isAtMost(others.length, 1)
+      for (const { outcome } of others) assert.strictEqual(outcome, "crashed")
     })
   )
 
@@ -328,6 +378,41 @@ describe("the end of a manager", () => {
       assert.deepStrictEqual(coordinator.returned, [1, 2])
       assert.deepStrictEqual(coordinator.left, [1])
       for (const pid of workerPids(coordinator)) assert.isFalse(isAlive(pid))
+    })
+  )
+
+  it.live("TERM in a flood of commands: each has run and is reported, or has not begun and is given back", () =>
+    Effect.gen(function* () {
+      const { coordinator, directory, manager } = yield* executing({
+        env: { MUSTER_SHUTDOWN_LIMIT: "1ms" },
+        spec: { workers: 2 }
+      })
+      const journal = Path.join(directory, "ran")
+      const count = 600
+      coordinator.submit(range(count).map((place) => shell(`echo ${place} >> ${journal}`)))
+      yield* coordinator.until("some results", () => coordinator.results.size > 100)
+      manager.child.kill("SIGTERM")
+      assert.deepStrictEqual(yield* manager.exited, { code: 0, signal: null })
+      const ran = new Set((yield* Effect.promise(() => FileSystem.readFile(journal, "utf8"))).split("\n").map(Number))
+      for (const index of coordinator.returned) {
+        assert.isFalse(coordinator.results.has(index))
+        assert.isFalse(ran.has(index) && index > 0, `${index} ran and was given back`)
+      }
+      const leased = [...coordinator.leases.values()].flat().length
+      assert.strictEqual(coordinator.returned.length + coordinator.results.size, leased)
+    })
+  )
+
+  it.live("KILL in a flood of commands leaves no process behind", () =>
+    Effect.gen(function* () {
+      const { coordinator, manager } = yield* executing({ spec: { workers: 2 } })
+      const seconds = `100${Math.floor(Math.random() * 1e6)}`
+      coordinator.submit(range(400).map(() => shell(`setsid sleep ${seconds} >/dev/null 2>&1 & exit 0`)))
+      yield* coordinator.until("some results", () => coordinator.results.size > 50)
+      manager.child.kill("SIGKILL")
+      yield* eventually("the end of all", () => sleepers(seconds) === 0)
+      for (const pid of workerPids(coordinator)) yield* eventually(`the end of worker ${pid}`, () => !isAlive(pid))
+      assert.strictEqual(sleepers(seconds), 0)
     })
   )
 

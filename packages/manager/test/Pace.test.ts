@@ -27,6 +27,18 @@ describe("pace", () => {
     assert.strictEqual(pace.batch(1), 1)
   })
 
+  it("hands out commands one by one until they are known to be short", () => {
+    const pace = new Pace()
+    assert.strictEqual(pace.commands, 1)
+    const batches = [1, 1, 8, 20, 20].map((count) => {
+      pace.measured(count, count)
+      return pace.commands
+    })
+    assert.deepStrictEqual(batches, [8, 20, 20, 20, 20])
+    for (const _ of range(20)) pace.measured(1, 30)
+    assert.strictEqual(pace.commands, 1)
+  })
+
   it("knows nothing of the next suite", () => {
     const pace = new Pace()
     pace.measured(1_000, 1)

@@ -1,5 +1,5 @@
 import { assert, describe, it } from "@effect/vitest"
-import type { WorkItem } from "@muster/domain/Rpc/WorkerRpcs"
+import type { WorkItem } from "@muster/domain/Rpc/WorkLists"
 import { WorkBuffer } from "@muster/manager/WorkBuffer"
 import type { Taker } from "@muster/manager/WorkBuffer"
 import { command, item, noop, range, suite } from "./support/Fixtures.ts"
@@ -26,16 +26,72 @@ const ask = (from: WorkBuffer, taker: Taker, max = 1_000) => {
 }
 
 describe("the buffer of leased tasks", () => {
-  it("gives handler tasks in batches and commands one by one, in their order", () => {
+  it("gives tasks of one kind in batches, in their order", () => {
     const work = buffer()
     const taker = worker(3)
-    work.add(suite, [...leases(4), ...leases(2, command, 4)])
-    for (let call = 0; call < 4; call++) ask(work, taker)
+    work.add(suite, [...leases(4), ...leases(5, command, 4), ...leases(1, noop, 9)])
+    for (let call = 0; call < 5; call++) ask(work, taker)
     assert.deepStrictEqual(
       taker.got.map(({ indexes }) => indexes),
-      [[0, 1, 2], [3], [4], [5]]
+      [[0, 1, 2], [3], [4, 5, 6], [7, 8], [9]]
     )
     assert.strictEqual(work.size, 0)
+  })
+
+  it("gives a worker no more commands than its share of what is there", () => {
+    const work = new WorkBuffer(
+      () => {},
+      () => 4
+    )
+    const takers = range(5).map(() => worker(10))
+    work.add(suite, leases(9, command))
+    for (const taker of takers) ask(work, taker)
+    assert.deepStrictEqual(
+      takers.map(({ got }) => got[0]?.indexes.length),
+      [3, 2, 1, 1, 1]
+    )
+    work.add(suite, leases(100, command, 9))
+    const one = worker(10)
+    ask(work, one)
+    assert.strictEqual(one.got[0]?.indexes.length, 10)
+  })
+
+  it("gives commands, which take all of a worker, only to one that has nothing else", () => {
+    const work = buffer()
+    const taker = worker()
+    taker.state.readiness = "busy"
+    work.add(suite, leases(2, command))
+    const { answers } = ask(work, taker)
+    assert.strictEqual(answers.length, 0)
+    taker.state.readiness = "idle"
+    work.serve()
+    assert.deepStrictEqual(taker.got[0]?.indexes, [0, 1])
+  })
+
+  it("gives what comes back before everything else, and at once to those who wait", () => {
+    const work = buffer()
+    const taker = worker(2)
+    work.add(suite, leases(5, command))
+    ask(work, taker)
+    ask(work, taker)
+    work.giveBack([item(2, command), item(3, command)])
+    ask(work, taker)
+    ask(work, taker)
+    const waits = ask(work, taker)
+    work.giveBack([item(3, command)])
+    assert.deepStrictEqual(
+      taker.got.map(({ indexes }) => indexes),
+      [[0, 1], [2, 3], [2, 3], [4], [3]]
+    )
+    assert.strictEqual(waits.answers.length, 1)
+  })
+
+  it("puts no more standard input into one message than it can carry", () => {
+    const work = buffer()
+    const taker = worker()
+    work.add(suite, leases(10, { ...command, stdin: "x".repeat(300_000) }))
+    ask(work, taker)
+    assert.strictEqual(taker.got[0]?.indexes.length, 4)
   })
 
   it("never gives more than was asked for", () => {

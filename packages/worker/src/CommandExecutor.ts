@@ -1,35 +1,51 @@
 /**
- * Runs commands, one at a time: a program in a session of its own, its output captured, its whole process tree ended when
- * it has to end.
+ * Runs commands, one after the other: a program in a session of its own, its output captured, its whole process tree ended
+ * when it has to end.
+ *
+ * The launcher may have several commands ahead, and goes on by itself as long as each ends cleanly. Whatever is to be done
+ * between two commands holds up the rest in here:
+ *
+ * ```
+ *   start ──▶ waiting ──▶ handed ──▶ (ends cleanly) ──▶ settled
+ *                ▲           │ └──▶ (ends otherwise) ──▶ tidied ──▶ settled
+ *                └───────────┘
+ *      withdrawn, or behind one that did not end cleanly
+ * ```
  */
 import { join, resolve as resolvePath } from "node:path"
-import { Cause, Effect, Exit } from "effect"
+import { Cause, Effect, Exit, Predicate } from "effect"
 import type { Fiber } from "effect"
 import * as LogFile from "@muster/domain/LogFile"
-import type { OutputStream } from "@muster/domain/Manager/Directive"
-import type { WorkItem } from "@muster/domain/Rpc/WorkerRpcs"
+import type { WorkItem } from "@muster/domain/Rpc/WorkLists"
 import { taskId } from "@muster/domain/Suite/Id"
-import type { AttemptResult, CommandSpec, Outcome } from "@muster/domain/Task"
-import type { End, Launcher, Make, Start } from "./Command/Launcher.ts"
+import type { CommandSpec } from "@muster/domain/Task"
+import type { Begun, End, Launcher, Make, Start } from "./Command/Launcher.ts"
+import { isClean } from "./Command/Launcher.ts"
+import * as NativeLauncher from "./Command/NativeLauncher.ts"
 import * as NodeLauncher from "./Command/NodeLauncher.ts"
-import type { Kept } from "./Command/Output.ts"
 import * as ProcessTree from "./Command/ProcessTree.ts"
 import { explain, notFound, Programs } from "./Command/Program.ts"
-import * as PythonLauncher from "./Command/PythonLauncher.ts"
+import { Run } from "./Command/Run.ts"
 import { ScratchDirectory } from "./Command/Scratch.ts"
 import type { Scratch } from "./Command/Scratch.ts"
-import type { Attempt } from "./Executor.ts"
+import type { Attempt, Progress } from "./Executor.ts"
 import { notStarted, unstarted } from "./Executor.ts"
 import * as ExitCode from "./ExitCode.ts"
 import { Replacement } from "./Replacement.ts"
 import * as Timer from "./Timer.ts"
 import { cookie, variables, WorkerConfig } from "./WorkerConfig.ts"
 
-/** A command that runs longer than this many milliseconds has its output read while it runs, not at its end. */
-const followAfter = 5
+/**
+ * A command that runs longer than this many milliseconds is a long one: it is told as begun, its output comes as it is
+ * written, and those behind it may go elsewhere.
+ */
+const longAfter = 20
 
 /** Between two looks for a command that has to end but of which nothing is to be seen yet. */
 const lookAgain = 5
+
+/** For the launcher's last answer, in milliseconds. Without one it is dead, and so is what it started. */
+const withdrawLimit = 500
 
 /** What runs files that are no programs for the system but have no first line that names an interpreter either. */
 const shell = "/bin/sh"
@@ -39,27 +55,25 @@ export interface Options {
   readonly launchers: ReadonlyArray<Make>
 }
 
-const standard: Options = { launchers: [PythonLauncher.make, NodeLauncher.make] }
+const standard: Options = { launchers: [NativeLauncher.make, NodeLauncher.make] }
 
 /** Made with its launcher running; all of it ends with the scope. */
 export const make = Effect.fnUntraced(function* ({ launchers }: Options = standard) {
   const config = yield* WorkerConfig
   const replacement = yield* Replacement
   const scratch = yield* ScratchDirectory
-  const env = baseEnvironment(process.env, cookie(config))
   let executor: CommandExecutor | undefined
-  const options = {
-    env,
-    scratch,
-    onBroken: (message: string) => executor?.lose(message)
-  }
+  const options = { scratch, onBroken: (message: string) => executor?.lose(message) }
   for (const makeLauncher of launchers) {
     const launcher = yield* makeLauncher(options)
-    if (launcher === undefined) continue
+    if (Predicate.isString(launcher)) {
+      yield* Effect.logWarning(`commands are started in another, slower way: ${launcher}`)
+      continue
+    }
     executor = new CommandExecutor({
       launcher,
       scratch,
-      env,
+      env: baseEnvironment(process.env, cookie(config)),
       logDir: config.logDir,
       replacement,
       run: Effect.runForkWith(yield* Effect.context<never>())
@@ -87,30 +101,30 @@ interface Parts {
   readonly run: <A>(effect: Effect.Effect<A>) => Fiber.Fiber<A>
 }
 
-/** The command that is there, from its start to its result. */
-interface Running {
-  readonly attempt: Attempt
-  readonly spec: CommandSpec
-  readonly settle: (result: AttemptResult) => void
-  /** Monotonic clock. */
-  readonly since: number
-  /** Why it is being ended. */
-  ending: Extract<Outcome, "timed_out" | "cancelled" | "crashed"> | undefined
-  /** How the program itself ended, and when. */
-  end: { readonly how: End; readonly finishedAt: number; readonly duration: number } | undefined
-  readonly cancelTimers: Array<() => void>
-  message: string | undefined
-}
+type Variables = Readonly<Record<string, string>>
 
 export class CommandExecutor {
   private readonly parts: Parts
   private readonly programs = new Programs()
-  private running: Running | undefined
+  /** Those that the launcher does not have, in order. */
+  private waiting: Array<Run> = []
+  /** Those that it has, in order. The first may have begun. */
+  private handed: Array<Run> = []
+  /** The one that ended and of which something may be left. Until that is gone nothing is handed over. */
+  private tidied: Run | undefined
+  /** So many answers of the launcher about what it had not begun are to come. Until then nothing is handed over. */
+  private withdrawals = 0
+  /** Something is done before the next command may be handed over. */
+  private isPreparing = false
+  private isGivingBack = false
   private suiteId: string | undefined
+  /** The environment of the suite's commands, and what it was made of. */
+  private shared: { readonly of: Variables | undefined; readonly env: Variables } | undefined
   private brokenBecause: string | undefined
 
   constructor(parts: Parts) {
     this.parts = parts
+    parts.launcher.watch(parts.scratch.directories)
   }
 
   /** How programs are started here. */
@@ -118,65 +132,84 @@ export class CommandExecutor {
     return this.parts.launcher.kind
   }
 
-  start(attempt: Attempt, spec: CommandSpec, settle: (result: AttemptResult) => void): void {
-    if (this.running !== undefined) throw new Error("a command was started while another one runs")
-    const { brokenBecause: message } = this
-    if (message !== undefined) return settle({ ...unstarted(attempt.item, "crashed"), message })
-    const running: Running = {
-      attempt,
-      spec,
-      settle,
-      since: performance.now(),
-      ending: undefined,
-      end: undefined,
-      cancelTimers: [],
-      message: undefined
-    }
-    this.running = running
-    const isOtherSuite = this.suiteId !== undefined && this.suiteId !== attempt.item.suiteId
-    this.suiteId = attempt.item.suiteId
-    const { settled } = this.parts.scratch
-    if (!isOtherSuite && settled === undefined) return this.begin(running)
-    this.fork(
-      Effect.gen({ self: this }, function* () {
-        // What a suite's commands left behind in sessions of their own must not meet the next suite.
-        if (isOtherSuite) yield* ProcessTree.kill(this.anyOfWorker)
-        if (settled !== undefined) yield* Effect.promise(() => settled)
-        this.begin(running)
-      })
-    )
+  get capacity(): number {
+    return this.parts.launcher.capacity
+  }
+
+  /** Takes a command, to run it after those that it has. */
+  start(attempt: Attempt, spec: CommandSpec, progress: Progress): void {
+    // It was on its way when something broke. Another worker can run it.
+    if (this.brokenBecause !== undefined) return progress.giveBack(false)
+    const { attempt: number, index, suiteId } = attempt.item
+    const logFile = (stream: "stdout" | "stderr") =>
+      join(this.parts.logDir, LogFile.path(suiteId, index, number, stream))
+    this.waiting.push(new Run(attempt, spec, progress, logFile))
+    this.pump()
   }
 
   cancel(attempt: Attempt): void {
-    if (this.running?.attempt === attempt) this.endEarly(this.running, "cancelled")
+    const waits = this.waiting.findIndex((run) => run.attempt === attempt)
+    if (waits >= 0) {
+      for (const run of this.waiting.splice(waits, 1)) run.progress.settle(unstarted(attempt.item, "cancelled"))
+      return
+    }
+    const run = this.handed.find((one) => one.attempt === attempt)
+    if (run !== undefined) this.endEarly(run, "cancelled")
+  }
+
+  /** Gives back what has not begun. */
+  giveBack(): void {
+    this.isGivingBack = true
+    if (this.handed.length > 1) this.withdraw()
+    else if (this.withdrawals === 0) this.withdrawn()
   }
 
   processId(attempt: Attempt): number | undefined {
-    return this.running?.attempt === attempt ? this.parts.launcher.current() : undefined
+    return this.handed.find((run) => run.attempt === attempt)?.begun?.pid
   }
 
   /** Kills what runs and whatever earlier commands of this worker left behind in other sessions. */
   get endAll(): Effect.Effect<void> {
     return Effect.suspend(() => {
-      const leader = this.running === undefined ? undefined : this.parts.launcher.current()
-      return Effect.asVoid(ProcessTree.kill({ ...this.anyOfWorker, leader }))
+      // Nothing more is handed over, and nothing may follow what is killed.
+      this.isPreparing = true
+      const leader = () => (this.handed.length === 0 ? undefined : this.parts.launcher.current())
+      return Effect.callback<void>((resume) => this.parts.launcher.withdraw(() => resume(Effect.void))).pipe(
+        Effect.timeoutOption(withdrawLimit),
+        Effect.andThen(Effect.suspend(() => ProcessTree.kill({ ...this.anyOfWorker, leader: leader() }))),
+        Effect.asVoid
+      )
     })
   }
 
-  /** Commands can no longer be run, and how the one that runs ends will not be told. */
+  /** Commands can no longer be run, and how those that the launcher has end will not be told. */
   lose(reason: string): void {
     const [message = reason] = reason.split("\n", 1)
+    const isFirst = this.brokenBecause === undefined
     this.brokenBecause ??= message
     this.parts.replacement.request({ exitCode: ExitCode.broken, message })
-    const { running } = this
-    if (running === undefined) return
-    if (running.end !== undefined) return this.finish(running)
-    running.ending ??= "crashed"
-    running.message = message
+    if (!isFirst) return
+    if (this.tidied !== undefined) this.finish(this.tidied, false)
+    // Of several it is not known which have begun. To blame one would be a guess.
+    const isAlone = this.handed.length === 1
+    const lost = this.handed
+    this.handed = []
     this.fork(
       Effect.gen({ self: this }, function* () {
-        yield* ProcessTree.kill({ ...this.marksOf(running.attempt.item), leader: this.parts.launcher.current() })
-        this.finish(running)
+        if (lost.length > 0) {
+          yield* ProcessTree.kill({ ...this.anyOfWorker, leader: this.parts.launcher.current() })
+        }
+        for (const run of lost) {
+          if (!isAlone && run.begun === undefined) {
+            this.forgetInput(run)
+            run.progress.giveBack(true)
+            continue
+          }
+          run.ending ??= "crashed"
+          run.message = message
+          this.finish(run, false)
+        }
+        for (const run of this.waiting.splice(0)) run.progress.giveBack(false)
       })
     )
   }
@@ -202,122 +235,231 @@ export class CommandExecutor {
     })
   }
 
-  private begin(running: Running): void {
-    const { attempt, spec } = running
-    const { scratch } = this.parts
-    // Cancelled while it waited for what was before it.
-    if (running.ending !== undefined) return this.settleUnstarted(running, unstarted(attempt.item, running.ending))
-    const path = this.path(attempt)
-    const program = this.programs.find(spec.program, path, this.cwd(attempt))
-    if (program === undefined) {
-      return this.settleUnstarted(running, notStarted(attempt, notFound(spec.program, path)))
+  /** Hands over what may be handed over. */
+  private pump(): void {
+    const { launcher, scratch } = this.parts
+    for (let run = this.waiting[0]; run !== undefined; run = this.waiting[0]) {
+      if (this.isHeldUp || this.handed.length >= launcher.capacity) return
+      const isOtherSuite = this.suiteId !== undefined && this.suiteId !== run.attempt.item.suiteId
+      const { settled } = scratch
+      if (isOtherSuite || settled !== undefined) {
+        if (this.handed.length === 0) this.prepare(isOtherSuite, settled)
+        return
+      }
+      this.suiteId = run.attempt.item.suiteId
+      const what = run.instead ?? this.programOf(run)
+      // A program that is not there may be what a command before it is about to make.
+      if (what === undefined && this.handed.length > 0) return
+      this.waiting.shift()
+      if (what === undefined) run.progress.settle(notStarted(run.attempt, this.notFound(run)))
+      else this.handOver(run, what)
     }
-    const { output, timeout } = attempt.settings
-    scratch.stdout.begin({ file: this.logFile(attempt.item, "stdout"), ...output })
-    scratch.stderr.begin({ file: this.logFile(attempt.item, "stderr"), ...output })
-    try {
-      this.launch(running, { program, args: spec.args ?? [] })
-    } catch (error) {
-      // A full disk, too many open files: what the machine lacks is no fault of this worker.
-      return this.settleUnstarted(running, notStarted(attempt, `the command could not be prepared: ${String(error)}`))
-    }
-    running.cancelTimers.push(
-      Timer.after(followAfter, () => {
-        scratch.stdout.follow()
-        scratch.stderr.follow()
+  }
+
+  private get isHeldUp(): boolean {
+    const isBroken = this.brokenBecause !== undefined
+    return isBroken || this.isPreparing || this.withdrawals > 0 || this.tidied !== undefined || this.isEndingFirst
+  }
+
+  private get isEndingFirst(): boolean {
+    return this.handed[0]?.ending !== undefined
+  }
+
+  private prepare(isOtherSuite: boolean, settled: Promise<void> | undefined): void {
+    this.isPreparing = true
+    this.fork(
+      Effect.gen({ self: this }, function* () {
+        // What a suite's commands left behind in sessions of their own must not meet the next suite.
+        if (isOtherSuite) yield* ProcessTree.kill(this.anyOfWorker)
+        if (settled !== undefined) yield* Effect.promise(() => settled)
+        this.suiteId = undefined
+        this.isPreparing = false
+        this.pump()
       })
     )
-    if (timeout !== undefined) {
-      running.cancelTimers.push(Timer.after(timeout, () => this.endEarly(running, "timed_out")))
-    }
   }
 
-  private launch(running: Running, what: Pick<Start, "program" | "args">): void {
-    const { attempt, spec } = running
+  private programOf({ attempt, spec }: Run): Pick<Start, "program" | "args"> | undefined {
+    const program = this.programs.find(spec.program, this.path(attempt), this.cwd(attempt))
+    return program === undefined ? undefined : { program, args: spec.args ?? [] }
+  }
+
+  private notFound({ attempt, spec }: Run): string {
+    return notFound(spec.program, this.path(attempt))
+  }
+
+  private handOver(run: Run, what: Pick<Start, "program" | "args">): void {
+    const { attempt, spec } = run
     const { launcher, scratch } = this.parts
-    const start: Start = {
-      ...what,
-      name: spec.program,
-      cwd: this.cwd(attempt),
-      env: this.environment(attempt),
-      stdin: spec.stdin === undefined ? undefined : scratch.stdin(spec.stdin),
-      stdout: scratch.stdout.path,
-      stderr: scratch.stderr.path
+    const { timeout = longAfter } = attempt.settings
+    try {
+      if (spec.stdin !== undefined) run.stdin ??= scratch.stdin(spec.stdin)
+      const start: Start = {
+        ...what,
+        name: spec.program,
+        cwd: this.cwd(attempt),
+        sharedEnv: this.sharedEnvironment(attempt),
+        env: this.environment(attempt),
+        stdin: run.stdin,
+        tellAfter: Math.min(longAfter, timeout)
+      }
+      launcher.launch(start, {
+        onBegun: (begun) => this.begun(run, begun),
+        onOutput: (stream, bytes) => run.push(stream, bytes),
+        onEnd: (end) => this.ended(run, end)
+      })
+    } catch (error) {
+      // A full disk, too many open files: what the machine lacks is no fault of this worker.
+      this.forgetInput(run)
+      return run.progress.settle(notStarted(attempt, `the command could not be prepared: ${String(error)}`))
     }
-    launcher.launch(start, (how) => {
-      if (how._tag === "Refused" && this.relaunch(running, start, how.code)) return
-      running.end = { how, finishedAt: Date.now(), duration: performance.now() - running.since }
-      if (running.ending !== undefined) return // goes on when its whole tree is gone
-      if (how._tag === "Refused" || !how.hasLeftovers) return this.finish(running)
-      this.fork(
-        Effect.andThen(
-          ProcessTree.kill({ leader: how.pid, variables: [] }),
-          Effect.sync(() => this.finish(running))
-        )
-      )
-    })
+    this.handed.push(run)
   }
 
-  /** Tries what else the program may mean. */
-  private relaunch(running: Running, { args, program }: Start, code: string): boolean {
-    const { attempt, spec } = running
-    if (running.ending !== undefined) return false
+  private begun(run: Run, begun: Begun): void {
+    const { attempt } = run
+    run.begun = begun
+    attempt.startedAt = begun.startedAt
+    const { timeout } = attempt.settings
+    if (timeout !== undefined) {
+      const left = Math.max(0, timeout - begun.age)
+      run.cancelTimeout = Timer.after(left, () => this.endEarly(run, "timed_out"))
+    }
+    run.progress.begun()
+  }
+
+  private ended(run: Run, end: End): void {
+    this.handed.shift()
+    run.end = end
+    run.cancelTimeout?.()
+    // It was faster than whoever wanted to end it.
+    if (!run.isBeingEnded) run.ending = undefined
+    if (!isClean(end)) this.waiting.unshift(...this.handed.splice(0))
+    if (run.ending !== undefined) {
+      // Goes on when its whole tree is gone.
+      this.tidied = run
+      return
+    }
+    if (isClean(end)) this.finish(run, false)
+    else this.tidy(run)
+    this.pump()
+  }
+
+  /** Sees to what an ended command left behind, and hands in its result. */
+  private tidy(run: Run): void {
+    const { end } = run
+    this.tidied = run
+    const release = () => {
+      if (end === undefined || isClean(end)) return this.finish(run, false)
+      this.parts.launcher.release((isHeld) => {
+        if (end._tag === "Refused" && this.relaunch(run, end.code)) {
+          this.tidied = undefined
+          this.waiting.unshift(run)
+          return this.pump()
+        }
+        this.finish(run, isHeld)
+      })
+    }
+    if (end?._tag !== "Ended" || !end.hasLeftovers) return release()
+    this.fork(Effect.andThen(ProcessTree.kill({ leader: end.pid, variables: [] }), Effect.sync(release)))
+  }
+
+  /** Whether the program may mean something else, which is to be tried. */
+  private relaunch(run: Run, code: string): boolean {
+    const { attempt, spec } = run
+    if (run.ending !== undefined) return false
     const cwd = this.cwd(attempt)
-    if (code === "ENOEXEC" && program !== shell) {
+    if (code === "ENOEXEC" && run.instead?.program !== shell) {
       // As every shell and `execvp` do: a script without a first line that says what it is.
-      this.launch(running, { program: shell, args: [resolvePath(cwd, program), ...args] })
+      const { args = [], program = spec.program } = run.instead ?? this.programOf(run) ?? {}
+      run.instead = { program: shell, args: [resolvePath(cwd, program), ...args] }
       return true
     }
+    const before = this.programOf(run)
     if (code !== "ENOENT" || !this.programs.forget(spec.program, this.path(attempt))) return false
-    const found = this.programs.find(spec.program, this.path(attempt), cwd)
-    if (found === undefined) return false
-    this.launch(running, { program: found, args })
-    return true
+    // The same file again: what is not there is the interpreter that it names.
+    const now = this.programOf(run)
+    return now !== undefined && now.program !== before?.program
   }
 
   /** Ends a command that has not ended by itself. */
-  private endEarly(running: Running, outcome: "timed_out" | "cancelled"): void {
-    if (running.ending !== undefined || running.end !== undefined) return
-    running.ending = outcome
-    const { item, settings } = running.attempt
+  private endEarly(run: Run, outcome: "timed_out" | "cancelled"): void {
+    if (run.ending !== undefined || run.end !== undefined) return
+    run.ending = outcome
+    // Only when nothing can follow it, what the launcher has running is certain to be this one.
+    this.withdraw()
+  }
+
+  private withdraw(): void {
+    this.withdrawals++
+    this.parts.launcher.withdraw((count) => {
+      this.withdrawals--
+      this.waiting.unshift(...this.handed.splice(this.handed.length - count))
+      this.withdrawn()
+    })
+  }
+
+  /** It is known which commands have begun: the first of those that are handed over, and no other. */
+  private withdrawn(): void {
+    if (this.withdrawals > 0) return
+    const [first] = this.handed
+    if (first?.ending !== undefined && !first.isBeingEnded) this.endTree(first)
+    const isGivingBack = this.isGivingBack
+    this.isGivingBack = false
+    const leaving = this.waiting.filter((run) => isGivingBack || run.ending !== undefined)
+    if (leaving.length > 0) this.waiting = this.waiting.filter((run) => !leaving.includes(run))
+    for (const run of leaving) {
+      this.forgetInput(run)
+      if (run.ending === undefined) run.progress.giveBack(false)
+      else run.progress.settle(unstarted(run.attempt.item, "cancelled"))
+    }
+    this.pump()
+  }
+
+  private endTree(run: Run): void {
+    run.isBeingEnded = true
+    const { item, settings } = run.attempt
     this.fork(
       Effect.gen({ self: this }, function* () {
         // The program may only be about to start, so that nothing of it is to be seen yet: its end has to be told.
-        while (running.end === undefined && this.running === running) {
+        while (run.end === undefined && this.handed[0] === run) {
           yield* ProcessTree.end({ ...this.marksOf(item), leader: this.parts.launcher.current() }, settings.grace)
-          if (running.end === undefined) yield* Effect.sleep(lookAgain)
+          if (run.end === undefined) yield* Effect.sleep(lookAgain)
         }
-        this.finish(running)
+        if (run.end !== undefined) this.tidy(run)
       })
     )
   }
 
   /** Nothing of the command is left: hands in its result. */
-  private finish(running: Running): void {
-    if (this.running !== running) return
-    const { attempt, end, spec } = running
-    const { scratch } = this.parts
-    this.running = undefined
-    for (const cancel of running.cancelTimers) cancel()
-    const isHeld = [scratch.stdout.drain(), scratch.stderr.drain()].includes("held")
-    const stdout = scratch.stdout.end()
-    const stderr = scratch.stderr.end()
+  private finish(run: Run, isHeld: boolean): void {
+    if (run.isSettled) return
+    run.isSettled = true
+    const { attempt, end, spec } = run
+    const { launcher, scratch } = this.parts
+    if (this.tidied === run) this.tidied = undefined
+    this.forgetInput(run)
     try {
-      if (isHeld) scratch.replace()
-      else scratch.recycle(spec.stdin !== undefined)
+      if (isHeld) {
+        scratch.replace()
+        launcher.watch(scratch.directories)
+      } else if (end?._tag === "Ended" && end.isDirty) {
+        scratch.recycle()
+      }
     } catch (error) {
       this.lose(`directories for commands cannot be made: ${String(error)}`)
     }
-    running.settle(
-      end?.how._tag === "Refused" && running.ending === undefined
-        ? notStarted(attempt, explain(end.how.code, spec.program, this.cwd(attempt)))
-        : toResult(running, stdout, stderr)
+    run.progress.settle(
+      end?._tag === "Refused" && run.ending === undefined
+        ? notStarted(attempt, explain(end.code, spec.program, this.cwd(attempt)))
+        : run.result()
     )
+    this.pump()
   }
 
-  private settleUnstarted(running: Running, result: AttemptResult): void {
-    this.running = undefined
-    running.settle(result)
+  private forgetInput(run: Run): void {
+    if (run.stdin !== undefined) this.parts.scratch.forget(run.stdin)
+    run.stdin = undefined
   }
 
   private cwd({ settings }: Attempt): string {
@@ -328,10 +470,18 @@ export class CommandExecutor {
     return settings.env.PATH ?? this.parts.env.PATH
   }
 
-  private environment({ item, settings }: Attempt): Record<string, string> {
+  /** The manager's and the suite's: the same object as long as it is the same. */
+  private sharedEnvironment({ defaults }: Attempt): Variables {
+    if (this.shared === undefined || this.shared.of !== defaults.env) {
+      this.shared = { of: defaults.env, env: { ...this.parts.env, ...defaults.env } }
+    }
+    return this.shared.env
+  }
+
+  private environment({ item }: Attempt): Variables {
     const { scratch } = this.parts
     return {
-      ...settings.env,
+      ...item.spec.env,
       MUSTER_TASK_ID: taskId(item.suiteId, item.index),
       MUSTER_SUITE_ID: item.suiteId,
       MUSTER_ATTEMPT: String(item.attempt),
@@ -341,36 +491,4 @@ export class CommandExecutor {
       MUSTER_WORKER: this.parts.env.MUSTER_WORKER ?? ""
     }
   }
-
-  private logFile({ attempt, index, suiteId }: WorkItem, stream: OutputStream): string {
-    return join(this.parts.logDir, LogFile.path(suiteId, index, attempt, stream))
-  }
 }
-
-const outcomeOf = ({ end, ending }: Running): Outcome =>
-  ending ?? (end?.how._tag === "Ended" && end.how.exitCode === 0 ? "succeeded" : "failed")
-
-const toResult = (running: Running, stdout: Kept, stderr: Kept): AttemptResult => {
-  const { attempt, end } = running
-  const how = end?.how._tag === "Ended" ? end.how : undefined
-  const message = [running.message, problemOf("stdout", stdout), problemOf("stderr", stderr)].filter(Boolean).join("; ")
-  return {
-    index: attempt.item.index,
-    attempt: attempt.item.attempt,
-    outcome: outcomeOf(running),
-    ...(how?.exitCode === undefined ? {} : { exitCode: how.exitCode }),
-    ...(how?.signal === undefined ? {} : { signal: how.signal }),
-    startedAt: attempt.startedAt,
-    finishedAt: end?.finishedAt ?? Date.now(),
-    duration: end?.duration ?? performance.now() - running.since,
-    ...(stdout.text === "" ? {} : { stdout: stdout.text }),
-    ...(stderr.text === "" ? {} : { stderr: stderr.text }),
-    ...(stdout.isCut ? { stdoutBytes: stdout.bytes } : {}),
-    ...(stderr.isCut ? { stderrBytes: stderr.bytes } : {}),
-    ...(how?.peakMemory === undefined ? {} : { peakMemory: how.peakMemory }),
-    ...(message === "" ? {} : { message })
-  }
-}
-
-const problemOf = (stream: OutputStream, { problem }: Kept): string | undefined =>
-  problem === undefined ? undefined : `${stream}: ${problem}`

@@ -6,16 +6,28 @@
  */
 import { Context } from "effect"
 import type { Effect } from "effect"
-import type { WorkItem } from "@muster/domain/Rpc/WorkerRpcs"
+import type { WorkItem } from "@muster/domain/Rpc/WorkLists"
 import * as Text from "@muster/domain/Text"
-import type { AttemptResult, Outcome, Resolved, TaskSpec } from "@muster/domain/Task"
+import type { AttemptResult, Outcome, Resolved, TaskDefaults, TaskSpec } from "@muster/domain/Task"
 
 /** One try of one task in this worker. */
 export interface Attempt {
   readonly item: WorkItem
+  /** What its suite says for all of its tasks: the same object for each. */
+  readonly defaults: TaskDefaults
   readonly settings: Resolved
-  /** Milliseconds since 1970 at which it was given to the executor. */
-  readonly startedAt: number
+  /** Milliseconds since 1970; absent until it is known to have begun. */
+  startedAt: number | undefined
+}
+
+/** What an attempt's owner hears of it. */
+export interface Progress {
+  /** Nothing of it runs any more. Called once, maybe before `start` returns, unless it is given back. */
+  readonly settle: (result: AttemptResult) => void
+  /** It has run for a moment; `startedAt` is there. Not called for what ends before. */
+  readonly begun: () => void
+  /** It is not run here. `mayHaveBegun` if that is not certain: something broke. */
+  readonly giveBack: (mayHaveBegun: boolean) => void
 }
 
 /** A handler that this worker can run, and how many of it at once. */
@@ -28,8 +40,12 @@ export interface Shape {
   readonly handlers: ReadonlyArray<Announcement>
   /** Part of the worker that a task takes while it runs, above 0 and up to 1: the worker runs 1 in all. */
   readonly share: (spec: TaskSpec) => number
-  /** Begins an attempt. `settle` is called exactly once when nothing of it runs any more, maybe before this returns. */
-  readonly start: (attempt: Attempt, settle: (result: AttemptResult) => void) => void
+  /** Most commands that it takes at once. It runs one after the other all the same. */
+  readonly capacity: number
+  /** Begins an attempt, or takes it to begin it after those that it has. */
+  readonly start: (attempt: Attempt, progress: Progress) => void
+  /** Gives back, soon, what it has not begun. */
+  readonly giveBack: () => void
   /** Ends an attempt: TERM or interruption, grace, KILL. Its `settle` is called as ever. Harmless for one that ended. */
   readonly cancel: (attempt: Attempt) => void
   /** Process group of a running command. */

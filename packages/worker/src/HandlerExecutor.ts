@@ -133,9 +133,12 @@ export class HandlerExecutor {
     const input = prepared.decodeInput(spec.input ?? null)
     if (Exit.isFailure(input)) return settle(notStarted(attempt, explain(prepared.runtime, input.cause)))
     const context = new RunContext(attempt)
+    const startedAt = Date.now()
     const since = performance.now()
+    attempt.startedAt = startedAt
+    const times = () => timesOf(attempt, startedAt, since)
     const finish = (exit: Exit.Exit<unknown, unknown>) =>
-      settle({ ...times(attempt, since), ...conclusion(prepared, exit, attempt.settings.output.tail) })
+      settle({ ...times(), ...conclusion(prepared, exit, attempt.settings.output.tail) })
     const effect = call(prepared, input.value, context)
     if (Exit.isExit(effect)) return finish(effect)
     const fiber = prepared.runtime.Effect.runFork(effect)
@@ -149,7 +152,7 @@ export class HandlerExecutor {
         if (outcome === undefined && how !== undefined) return finish(how)
         const isHanging = how === undefined
         settle({
-          ...times(attempt, since),
+          ...times(),
           outcome: outcome ?? "failed",
           ...(isHanging ? { message: `handler "${spec.handler}" does not heed its interruption` } : {})
         })
@@ -251,7 +254,7 @@ class RunContext implements Handler.HandlerContext {
   }
 }
 
-const times = ({ item: { attempt, index }, startedAt }: Attempt, since: number) => {
+const timesOf = ({ item: { attempt, index } }: Attempt, startedAt: number, since: number) => {
   const duration = toMicroseconds(performance.now() - since)
   return { index, attempt, startedAt, finishedAt: finishedAt(startedAt, duration), duration }
 }

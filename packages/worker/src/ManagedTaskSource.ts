@@ -6,7 +6,7 @@ import { Cause, Effect, Layer, Schedule, Stream } from "effect"
 import * as RpcClient from "effect/rpc/RpcClient"
 import type { SocketError } from "effect/socket/Socket"
 import * as Serialization from "@muster/domain/Rpc/Serialization"
-import { TrustedRpcs } from "./TrustedRpcs.ts"
+import { WorkerRpcs } from "@muster/domain/Rpc/WorkerRpcs"
 import { SourceLost, TaskSource } from "./TaskSource.ts"
 import { WorkerConfig } from "./WorkerConfig.ts"
 
@@ -31,7 +31,7 @@ export const layer: Layer.Layer<TaskSource, SocketError, WorkerConfig> = Layer.e
   Effect.gen(function* () {
     const { slot } = yield* WorkerConfig
     // No spans: a task that takes microseconds must not cost more to watch than to run.
-    const client = yield* RpcClient.make(TrustedRpcs, { disableTracing: true })
+    const client = yield* RpcClient.make(WorkerRpcs, { disableTracing: true })
     // Whatever ends a call, also a server that goes down in good order: without an answer the manager is gone.
     const lost = (cause: Cause.Cause<unknown>) => Effect.fail(new SourceLost({ cause: Cause.squash(cause) }))
     return TaskSource.of({
@@ -43,6 +43,7 @@ export const layer: Layer.Layer<TaskSource, SocketError, WorkerConfig> = Layer.e
       next: (max, ended) => Effect.catchCause(client.Next({ slot, max, ended }), lost),
       ended: (ended) => Effect.catchCause(client.Ended({ slot, ended }), lost),
       started: (items) => Effect.catchCause(client.Started({ slot, items }), lost),
+      giveBack: (items) => Effect.catchCause(client.GiveBack({ slot, items }), lost),
       beat: Effect.catchCause(client.Beat({ slot }), lost)
     })
   })

@@ -5,8 +5,12 @@
  * Tasks start in the order in which they came. A command takes the whole worker, a handler with concurrency 4 a quarter of
  * it; the first task that waits starts when what it takes is free, and those behind it wait for it. As everything that
  * runs ends, nothing waits for ever.
+ *
+ * Commands still go to the executor several at a time: it runs one after the other, faster than this could. When one of
+ * them runs for longer than a moment, those behind it are given back, because they could run elsewhere.
  */
-import type { WorkItem, WorkResult } from "@muster/domain/Rpc/WorkerRpcs"
+import type { Returned } from "@muster/domain/Rpc/WorkerRpcs"
+import type { WorkItem, WorkResult } from "@muster/domain/Rpc/WorkLists"
 import type { SuiteId } from "@muster/domain/Suite/Id"
 import { isCommand, resolve } from "@muster/domain/Task"
 import type { AttemptResult, TaskDefaults } from "@muster/domain/Task"
@@ -14,13 +18,16 @@ import type { Attempt, Shape as Executor } from "./Executor.ts"
 import { unstarted } from "./Executor.ts"
 import type { StartedItem } from "./TaskSource.ts"
 
-/** Most items to ask for at once while the tasks are handlers. */
+/** Most items to ask for at once. How many of them make sense is for the other side to say. */
 export const maxBatch = 256
 
 /** Suites whose defaults are remembered: the present one, and those whose last tasks may still be on their way. */
 const maxSuites = 16
 
-/** Cancellations kept for items that have not arrived yet. An attempt never comes twice, so an old one harms nobody. */
+/**
+ * Cancellations kept for items that have not arrived yet. An attempt that somebody wanted to end never comes again, so an
+ * old one harms nobody.
+ */
 const maxEarly = 1_024
 
 /** Room for rounding: four quarters make one. */
@@ -49,8 +56,10 @@ export class Slot {
   private readonly running = new Map<Key, Running>()
   private readonly early = new Set<Key>()
   private load = 0
+  /** Commands among what runs. If there are any there is nothing else, and all but the first have not begun. */
+  private commands = 0
   private results: Array<WorkResult> = []
-  private lastWasHandler = false
+  private returned: Array<Returned> = []
   private isPumping = false
 
   constructor(executor: Executor, onChange: () => void) {
@@ -60,9 +69,7 @@ export class Slot {
 
   /** How many more items may come: none while some wait or everything is taken. */
   get room(): number {
-    if (this.head < this.waiting.length || this.load > 1 - epsilon) return 0
-    // Only one at a time unless they are known to be short: commands that wait here could run elsewhere.
-    return this.lastWasHandler ? maxBatch : 1
+    return this.head < this.waiting.length || this.load > 1 - epsilon ? 0 : maxBatch
   }
 
   /** Nothing waits and nothing runs. There may be results. */
@@ -72,6 +79,10 @@ export class Slot {
 
   get hasResults(): boolean {
     return this.results.length > 0
+  }
+
+  get hasReturned(): boolean {
+    return this.returned.length > 0
   }
 
   /** Some items wait for the defaults of their suite. */
@@ -127,12 +138,19 @@ export class Slot {
     return count === taken.length ? taken : taken.slice(0, count)
   }
 
+  /** Items that others shall run; they count as told. */
+  takeReturned(): ReadonlyArray<Returned> {
+    const taken = this.returned
+    this.returned = []
+    return taken
+  }
+
   /** Attempts that have run for `age` milliseconds and that nobody was told of; they count as told. */
   takeStarted(now: number, age: number): ReadonlyArray<StartedItem> {
     const items: Array<StartedItem> = []
     for (const running of this.running.values()) {
       const { item, startedAt } = running.attempt
-      if (running.isTold || now - startedAt < age) continue
+      if (running.isTold || startedAt === undefined || now - startedAt < age) continue
       running.isTold = true
       const pid = isCommand(item.spec) ? this.executor.processId(running.attempt) : undefined
       items.push({
@@ -148,7 +166,7 @@ export class Slot {
 
   /** Some of what runs has not been told. */
   get hasUntold(): boolean {
-    for (const { isTold } of this.running.values()) if (!isTold) return true
+    for (const { attempt, isTold } of this.running.values()) if (!isTold && attempt.startedAt !== undefined) return true
     return false
   }
 
@@ -160,11 +178,16 @@ export class Slot {
       const defaults = this.defaults.get(item.suiteId)
       if (defaults === undefined) break
       const share = this.executor.share(item.spec)
-      if (this.load > 0 && this.load + share > 1 + epsilon) break
+      if (!this.fits(item, share)) break
       this.head++
       this.start(item, defaults, share)
     }
     this.isPumping = false
+  }
+
+  private fits({ spec }: WorkItem, share: number): boolean {
+    if (this.load === 0 || this.load + share <= 1 + epsilon) return true
+    return isCommand(spec) && this.commands > 0 && this.commands < this.executor.capacity
   }
 
   private giveUp(item: WorkItem): void {
@@ -172,26 +195,49 @@ export class Slot {
   }
 
   private start(item: WorkItem, defaults: TaskDefaults, share: number): void {
-    this.lastWasHandler = !isCommand(item.spec)
     if (this.early.size > 0 && this.early.delete(keyOf(item))) return this.giveUp(item)
-    const attempt: Attempt = { item, settings: resolve(item.spec, defaults), startedAt: Date.now() }
-    let isSettled = false
+    const attempt: Attempt = { item, defaults, settings: resolve(item.spec, defaults), startedAt: undefined }
+    const isOfCommand = isCommand(item.spec)
+    let isOver = false
     let isRunning = false
-    this.executor.start(attempt, (result: AttemptResult) => {
-      isSettled = true
-      this.results.push({ suiteId: item.suiteId, result })
+    const leave = () => {
+      isOver = true
       if (!isRunning) return // within its start
       this.running.delete(keyOf(item))
+      if (isOfCommand) this.commands--
       this.load = this.running.size === 0 ? 0 : this.load - share
       this.pump()
       this.onChange()
+    }
+    this.executor.start(attempt, {
+      settle: (result) => {
+        this.results.push({ suiteId: item.suiteId, result })
+        leave()
+      },
+      begun: () => {
+        this.giveBack()
+        this.onChange()
+      },
+      giveBack: (mayHaveBegun) => {
+        this.returned.push({ ...nameOf(item), mayHaveBegun })
+        leave()
+      }
     })
-    if (isSettled) return
+    if (isOver) return
     isRunning = true
     this.load += share
+    if (isOfCommand) this.commands++
     this.running.set(keyOf(item), { attempt, isTold: false })
   }
+
+  /** What waits behind a long command goes elsewhere. */
+  private giveBack(): void {
+    for (const item of this.waiting.splice(this.head)) this.returned.push({ ...nameOf(item), mayHaveBegun: false })
+    if (this.running.size > 1) this.executor.giveBack()
+  }
 }
+
+const nameOf = ({ attempt, index, suiteId }: WorkItem) => ({ suiteId, index, attempt })
 
 /** Roughly how many characters a result takes. */
 const sizeOf = (result: AttemptResult | undefined): number =>

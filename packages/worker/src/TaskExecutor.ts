@@ -20,11 +20,13 @@ export const layer: Layer.Layer<Executor, never, WorkerConfig | ScratchDirectory
     return Executor.of({
       handlers: handlers.handlers,
       share: (spec) => (isCommand(spec) ? 1 : 1 / handlers.concurrency(spec.handler)),
-      start: (attempt, settle) => {
+      capacity: commands.capacity,
+      start: (attempt, progress) => {
         const { spec } = attempt.item
-        if (isCommand(spec)) commands.start(attempt, spec, settle)
-        else handlers.start(attempt, spec, settle)
+        if (isCommand(spec)) commands.start(attempt, spec, progress)
+        else handlers.start(attempt, spec, progress.settle)
       },
+      giveBack: () => commands.giveBack(),
       cancel: (attempt) => {
         commands.cancel(attempt)
         handlers.cancel(attempt)

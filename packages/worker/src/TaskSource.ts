@@ -3,7 +3,8 @@
  */
 import { Context, Data } from "effect"
 import type { Effect, Stream } from "effect"
-import type { Started, WorkerDirective, WorkItem, WorkResult } from "@muster/domain/Rpc/WorkerRpcs"
+import type { Returned, Started, WorkerDirective } from "@muster/domain/Rpc/WorkerRpcs"
+import type { WorkItem, WorkResult } from "@muster/domain/Rpc/WorkLists"
 import type { Announcement } from "./Executor.ts"
 
 /** The source is gone, and with it the right to run anything. */
@@ -26,6 +27,8 @@ export class TaskSource extends Context.Service<
     /** Hands in results without asking for more. */
     readonly ended: (ended: ReadonlyArray<WorkResult>) => Effect.Effect<void, SourceLost>
     readonly started: (items: ReadonlyArray<StartedItem>) => Effect.Effect<void, SourceLost>
+    /** Gives back items that were not run. */
+    readonly giveBack: (items: ReadonlyArray<Returned>) => Effect.Effect<void, SourceLost>
     /** A sign of life. */
     readonly beat: Effect.Effect<void, SourceLost>
   }

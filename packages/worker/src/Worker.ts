@@ -79,6 +79,16 @@ export const run = Effect.fnUntraced(function* ({ leave, orphaned }: Surrounding
     update()
   })
 
+  const giveBack = Effect.gen(function* () {
+    yield* gates.returned.await
+    const items = slot.takeReturned()
+    gates.isGivingBack = items.length > 0
+    update()
+    if (items.length > 0) yield* source.giveBack(items)
+    gates.isGivingBack = false
+    update()
+  })
+
   const tellStarted = Effect.gen(function* () {
     yield* gates.untold.await
     yield* Effect.sleep(startedInterval)
@@ -143,6 +153,7 @@ export const run = Effect.fnUntraced(function* ({ leave, orphaned }: Surrounding
       listen,
       Effect.forever(ask),
       Effect.forever(handIn),
+      Effect.forever(giveBack),
       Effect.forever(tellStarted),
       Effect.repeat(source.beat, Schedule.spaced(beatInterval)),
       Effect.repeat(watchOrder, Schedule.spaced(beatInterval)),
@@ -168,6 +179,8 @@ class Gates {
   readonly room = Latch.makeUnsafe()
   /** Open while there are results that no call for items is about to carry. */
   readonly results = Latch.makeUnsafe()
+  /** Open while there are items to give back. */
+  readonly returned = Latch.makeUnsafe()
   /** Open while something runs that the manager was not told of. */
   readonly untold = Latch.makeUnsafe()
   /** Open while no call for items is on its way. */
@@ -176,19 +189,23 @@ class Gates {
   readonly done = Latch.makeUnsafe()
   isAsking = false
   isHandingIn = false
+  isGivingBack = false
   isStopping = false
 
   roomOf(slot: Slot): number {
-    return this.isStopping ? 0 : slot.room
+    // What is given back has to be there before the next items are chosen.
+    return this.isStopping || this.isGivingBack || slot.hasReturned ? 0 : slot.room
   }
 
   update(slot: Slot): void {
     const room = this.roomOf(slot)
     set(this.room, room > 0)
     set(this.results, slot.hasResults && (this.isAsking || room === 0))
+    set(this.returned, slot.hasReturned)
     set(this.untold, slot.hasUntold)
     set(this.answered, !this.isAsking)
-    set(this.done, this.isStopping && slot.isIdle && !slot.hasResults && !this.isHandingIn)
+    const isUnderWay = this.isHandingIn || this.isGivingBack || slot.hasResults || slot.hasReturned
+    set(this.done, this.isStopping && slot.isIdle && !isUnderWay)
   }
 }
 

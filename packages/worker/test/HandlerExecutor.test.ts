@@ -28,8 +28,9 @@ const make = (handlers: string | undefined = modulePath) =>
         const spec: HandlerSpec = { handler, ...(input === undefined ? {} : { input }), ...settings }
         const attempt: Attempt = {
           item: { suiteId, index: index++, attempt: 1, spec },
+          defaults: {},
           settings: resolve(spec, {}),
-          startedAt: Date.now()
+          startedAt: undefined
         }
         const settled = Deferred.makeUnsafe<AttemptResult>()
         executor.start(attempt, spec, (result) => {

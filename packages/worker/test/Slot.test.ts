@@ -3,27 +3,36 @@ import { SuiteId } from "@muster/domain/Suite/Id"
 import { isCommand } from "@muster/domain/Task"
 import type { AttemptResult, TaskSpec } from "@muster/domain/Task"
 import { Effect } from "effect"
-import type { Attempt, Shape } from "../src/Executor.ts"
+import type { Attempt, Progress, Shape } from "../src/Executor.ts"
 import { maxBatch, Slot } from "../src/Slot.ts"
 import { suiteId } from "./support/TestManager.ts"
 
 const otherSuite = SuiteId.make("zzzzzzzz12345678")
 
 /** An executor whose attempts end when the test says so; handlers named `now` end within their start. */
-const makeWorld = () => {
+const makeWorld = (capacity = 1) => {
   const started: Array<number> = []
   const cancelled: Array<number> = []
-  const settlers = new Map<number, () => void>()
+  const settlers = new Map<number, Progress & { readonly end: () => void }>()
   let changes = 0
+  let giveBacks = 0
   const executor: Shape = {
     handlers: [],
+    capacity,
     share: (spec) => (isCommand(spec) ? 1 : spec.handler === "half" ? 0.5 : 0.25),
-    start: ({ item: { attempt, index, spec } }: Attempt, settle) => {
+    start: (one: Attempt, progress) => {
+      const { attempt, index, spec } = one.item
       started.push(index)
+      one.startedAt = isCommand(spec) ? undefined : Date.now()
       const result: AttemptResult = { index, attempt, outcome: "succeeded", finishedAt: 0 }
-      if (!isCommand(spec) && spec.handler === "now") settle(result)
-      else settlers.set(index, () => settle(result))
+      if (!isCommand(spec) && spec.handler === "now") return progress.settle(result)
+      const begun = () => {
+        one.startedAt = Date.now()
+        progress.begun()
+      }
+      settlers.set(index, { ...progress, begun, end: () => progress.settle(result) })
     },
+    giveBack: () => void giveBacks++,
     cancel: ({ item }) => void cancelled.push(item.index),
     processId: ({ item }) => 1_000 + item.index,
     endAll: Effect.void
@@ -37,7 +46,10 @@ const makeWorld = () => {
     changes: () => changes,
     add: (...specs: ReadonlyArray<readonly [index: number, spec: TaskSpec]>) =>
       slot.add(specs.map(([index, spec]) => ({ suiteId, index, attempt: 1, spec }))),
-    end: (index: number) => settlers.get(index)?.(),
+    end: (index: number) => settlers.get(index)?.end(),
+    begin: (index: number) => settlers.get(index)?.begun(),
+    giveBack: (index: number, mayHaveBegun = false) => settlers.get(index)?.giveBack(mayHaveBegun),
+    giveBacks: () => giveBacks,
     results: () => slot.takeResults().map(({ result }) => [result.index, result.outcome])
   }
 }
@@ -50,7 +62,7 @@ const quarter: TaskSpec = { handler: "quarter" }
 describe("Slot", () => {
   it("runs one command at a time", () => {
     const { add, end, results, slot, started } = makeWorld()
-    assert.strictEqual(slot.room, 1)
+    assert.strictEqual(slot.room, maxBatch)
     add([0, command], [1, command])
     assert.deepStrictEqual(started, [0])
     assert.strictEqual(slot.room, 0)
@@ -88,13 +100,48 @@ describe("Slot", () => {
     assert.deepStrictEqual(started, [0, 1, 2, 3, 4])
   })
 
-  it("takes many at once only of what ends soon", () => {
-    const { add, end, slot } = makeWorld()
-    add([0, now])
-    assert.strictEqual(slot.room, maxBatch)
-    add([1, command])
+  it("lets the executor have as many commands as it takes, and nothing else beside them", () => {
+    const { add, end, slot, started } = makeWorld(3)
+    add(...[0, 1, 2, 3].map((index) => [index, command] as const), [4, quarter])
+    assert.deepStrictEqual([started, slot.room], [[0, 1, 2], 0])
+    end(0)
+    assert.deepStrictEqual(started, [0, 1, 2, 3])
     end(1)
-    assert.strictEqual(slot.room, 1)
+    end(2)
+    assert.deepStrictEqual([started, slot.room], [[0, 1, 2, 3], 0])
+    end(3)
+    assert.deepStrictEqual(started, [0, 1, 2, 3, 4])
+  })
+
+  it("lets no command begin beside a handler", () => {
+    const { add, end, started } = makeWorld(3)
+    add([0, half], [1, command], [2, command])
+    assert.deepStrictEqual(started, [0])
+    end(0)
+    assert.deepStrictEqual(started, [0, 1, 2])
+  })
+
+  it("gives back what waits behind a long command, and asks the executor for the rest", () => {
+    const { add, begin, end, giveBack, giveBacks, results, slot } = makeWorld(2)
+    add(...[0, 1, 2, 3].map((index) => [index, command] as const))
+    assert.deepStrictEqual([slot.hasUntold, slot.hasReturned], [false, false])
+    begin(0)
+    assert.deepStrictEqual([slot.hasUntold, slot.hasReturned, giveBacks()], [true, true, 1])
+    assert.deepStrictEqual(
+      slot.takeReturned().map(({ index, mayHaveBegun }) => [index, mayHaveBegun]),
+      [
+        [2, false],
+        [3, false]
+      ]
+    )
+    giveBack(1)
+    assert.deepStrictEqual(
+      slot.takeReturned().map(({ index }) => index),
+      [1]
+    )
+    assert.strictEqual(slot.room, 0)
+    end(0)
+    assert.deepStrictEqual([results(), slot.isIdle, slot.room], [[[0, "succeeded"]], true, maxBatch])
   })
 
   it("gets through a long row of tasks that end within their start", () => {
@@ -157,8 +204,9 @@ describe("Slot", () => {
   })
 
   it("tells the process group of a command", () => {
-    const { add, slot } = makeWorld()
+    const { add, begin, slot } = makeWorld()
     add([5, command])
+    begin(5)
     assert.strictEqual(slot.takeStarted(Date.now(), 0)[0]?.pid, 1_005)
   })
 
@@ -169,8 +217,10 @@ describe("Slot", () => {
     })
     const executor: Shape = {
       handlers: [],
+      capacity: 1,
       share: () => 1,
-      start: ({ item }, settle) => settle(results[item.index] ?? { ...item, outcome: "failed", finishedAt: 0 }),
+      giveBack: () => {},
+      start: ({ item }, { settle }) => settle(results[item.index] ?? { ...item, outcome: "failed", finishedAt: 0 }),
       cancel: () => {},
       processId: () => undefined,
       endAll: Effect.void

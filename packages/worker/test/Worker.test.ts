@@ -1,5 +1,5 @@
 import { spawn } from "node:child_process"
-import { readFileSync } from "node:fs"
+import { copyFileSync, existsSync, mkdirSync, readFileSync, writeFileSync } from "node:fs"
 import { join } from "node:path"
 import { fileURLToPath } from "node:url"
 import { assert, describe, it } from "@effect/vitest"
@@ -235,22 +235,42 @@ describe("a worker process", () => {
     })
   )
 
+  it.live("starts commands with the binary beside its bundle, and without one in Node's own way", () =>
+    Effect.gen(function* () {
+      const manager = yield* TestManager.make
+      const bundle = yield* bundleInto(join(manager.directory, "dist"))
+      const script = 'tr "\\0" " " < /proc/$PPID/cmdline'
+      const alone = yield* manager.start({ main: bundle })
+      yield* manager.attached
+      yield* manager.useSuite()
+      yield* manager.setCommandLimit(10)
+      yield* manager.add([sh(script), sh("exit 3"), sh("echo x > left; sleep 0.1"), sh("ls -A")])
+      yield* manager.resultsReached(4)
+      assert.include(manager.results.get("0.1")?.stdout ?? "", bundle)
+      assert.deepStrictEqual(
+        [1, 2, 3].map((index) => manager.results.get(`${index}.1`)?.exitCode),
+        [3, 0, 0]
+      )
+      assert.isUndefined(manager.results.get("3.1")?.stdout)
+      assert.match(alone.output(), /started in another, slower way: there is no launcher for/)
+      alone.kill("SIGKILL")
+      yield* alone.gone
+
+      const launcher = join(manager.directory, "dist/launcher")
+      mkdirSync(launcher)
+      copyFileSync(fileURLToPath(new URL(`../launcher/${platform}`, import.meta.url)), join(launcher, platform))
+      const together = yield* manager.start({ main: bundle, slot: 1 })
+      yield* manager.useSuite()
+      yield* manager.add([sh(script)], { from: 4 })
+      assert.include((yield* manager.result(4)).stdout ?? "", join(launcher, platform))
+      assert.strictEqual(together.output(), "")
+    })
+  )
+
   it.live("runs handlers also where it is a bundle and their module has another copy of Effect", () =>
     Effect.gen(function* () {
       const manager = yield* TestManager.make
-      const bundle = join(manager.directory, "worker.mjs")
-      yield* Effect.promise(() =>
-        build({
-          entryPoints: [main],
-          outfile: bundle,
-          bundle: true,
-          platform: "node",
-          format: "esm",
-          // As the build of the published commands does it: some dependencies still call require().
-          banner: { js: 'import { createRequire as r } from "node:module"; const require = r(import.meta.url);' },
-          logLevel: "error"
-        })
-      )
+      const bundle = yield* bundleInto(manager.directory)
       yield* manager.start({ env: handlers, main: bundle })
       yield* manager.useSuite()
       yield* manager.add([
@@ -331,6 +351,80 @@ describe("a worker process", () => {
     })
   )
 
+  it.live("runs short commands that came together without a call for each", () =>
+    Effect.gen(function* () {
+      const { manager } = yield* begin()
+      yield* manager.setCommandLimit(20)
+      const count = 400
+      yield* manager.add(Array.from({ length: count }, (_, place) => sh(`exit ${place % 2}`)))
+      yield* manager.resultsReached(count)
+      // On a busy machine some run long, and then those behind them are asked for again.
+      assert.isBelow(manager.calls(), count / 2)
+      assert.deepStrictEqual(
+        Array.from({ length: count }, (_, place) => manager.results.get(`${place}.1`)?.exitCode),
+        Array.from({ length: count }, (_, place) => place % 2)
+      )
+    })
+  )
+
+  it.live("gives back what waits behind a long command, and tells that this one runs", () =>
+    Effect.gen(function* () {
+      const { manager } = yield* begin()
+      yield* manager.setCommandLimit(10)
+      const gate = join(manager.directory, "gate")
+      const ran = join(manager.directory, "ran")
+      yield* manager.add([
+        { program: "/bin/true" },
+        sh(`while [ ! -e ${gate} ]; do sleep 0.01; done`),
+        sh(`echo x >> ${ran}`),
+        sh(`echo x >> ${ran}`)
+      ])
+      yield* manager.returnedReached(2)
+      assert.deepStrictEqual(
+        manager.returned.slice(-2).map(({ index, mayHaveBegun }) => [index, mayHaveBegun]),
+        [
+          [2, false],
+          [3, false]
+        ]
+      )
+      yield* until("the word that it runs", () => manager.started.some(({ index }) => index === 1))
+      assert.strictEqual((yield* manager.result(0)).outcome, "succeeded")
+      assert.isFalse(existsSync(ran))
+      writeFileSync(gate, "")
+      // They are handed out again, under the same attempt.
+      yield* manager.resultsReached(4)
+      assert.strictEqual(readFileSync(ran, "utf8"), "x\nx\n")
+    })
+  )
+
+  it.live("cancels what waits behind another command, and finishes the others when it is told to stop", () =>
+    Effect.gen(function* () {
+      const { manager, worker } = yield* begin()
+      yield* manager.setCommandLimit(10)
+      // None of them runs long enough for the others to be given back.
+      yield* manager.add(Array.from({ length: 6 }, () => sh("sleep 0.005")))
+      yield* until("the tasks", () => manager.pending() === 0)
+      yield* manager.tell({ _tag: "Cancel", suiteId, index: 5, attempt: 1 })
+      yield* manager.tell({ _tag: "Stop" })
+      assert.deepStrictEqual(yield* worker.exited, { exitCode: 0, signal: null })
+      assert.strictEqual(manager.results.size + manager.pending(), 6)
+    })
+  )
+
+  it.live("leaves no process when it is killed in the middle of a row of commands", () =>
+    Effect.gen(function* () {
+      const { manager, worker } = yield* begin()
+      yield* manager.setCommandLimit(100)
+      const seconds = unique()
+      yield* manager.add(Array.from({ length: 100 }, () => sh(`setsid sleep ${seconds} >/dev/null 2>&1 & exit 0`)))
+      yield* until("some of them", () => withArgument(seconds).length > 5)
+      worker.kill("SIGKILL")
+      yield* worker.gone
+      assert.deepStrictEqual(withArgument(seconds), [])
+      assert.deepStrictEqual(withArgument(join(manager.workDir, "worker-0")), [])
+    })
+  )
+
   it.live("runs commands one after the other without a call more than it needs", () =>
     Effect.gen(function* () {
       const { manager } = yield* begin()
@@ -344,6 +438,26 @@ describe("a worker process", () => {
     })
   )
 })
+
+const platform = `${process.platform}-${process.arch}`
+
+const bundleInto = (directory: string) => {
+  const outfile = join(directory, "worker.mjs")
+  const done = build({
+    entryPoints: [main],
+    outfile,
+    bundle: true,
+    platform: "node",
+    format: "esm",
+    // As the build of the published commands does it: some dependencies still call require().
+    banner: { js: 'import { createRequire as r } from "node:module"; const require = r(import.meta.url);' },
+    logLevel: "error"
+  })
+  return Effect.as(
+    Effect.promise(() => done),
+    outfile
+  )
+}
 
 /** Starts a worker with the pipes that it expects, prints its process id, and lives on. */
 const holder = `

@@ -7,21 +7,18 @@ import { Schema } from "effect"
 import { Rpc, RpcGroup } from "effect/rpc"
 import { Timestamp } from "../Millis.ts"
 import { SuiteId } from "../Suite/Id.ts"
-import { AttemptResult } from "../Task/Attempt.ts"
-import { TaskDefaults, TaskSpec } from "../Task/Spec.ts"
+import { TaskDefaults } from "../Task/Spec.ts"
+import { WorkItems, WorkResults } from "./WorkLists.ts"
 
-/** A task that the worker shall run now. */
-export const WorkItem = Schema.Struct({
+/** An item that its worker does not run. */
+export const Returned = Schema.Struct({
   suiteId: SuiteId,
   index: Schema.Int,
   attempt: Schema.Int,
-  spec: TaskSpec
+  /** Something broke, and it is not certain that nothing of it ran. */
+  mayHaveBegun: Schema.Boolean
 })
-export type WorkItem = typeof WorkItem.Type
-
-/** How an item ended. */
-export const WorkResult = Schema.Struct({ suiteId: SuiteId, result: AttemptResult })
-export type WorkResult = typeof WorkResult.Type
+export type Returned = typeof Returned.Type
 
 /** What a manager tells its worker. */
 export const WorkerDirective = Schema.Union([
@@ -48,8 +45,8 @@ export const Attach = Rpc.make("Attach", {
 
 /** Hands in what ended and asks for up to `max` further items; waits until there is one. */
 export const Next = Rpc.make("Next", {
-  payload: { slot: Schema.Int, max: Schema.Int, ended: Schema.Array(WorkResult) },
-  success: Schema.Array(WorkItem)
+  payload: { slot: Schema.Int, max: Schema.Int, ended: WorkResults },
+  success: WorkItems
 })
 
 /** Items that began to run. Told only for what runs longer than a moment, so that a flood of short ones is not slowed. */
@@ -73,6 +70,12 @@ export const Started = Rpc.make("Started", {
 export const Beat = Rpc.make("Beat", { payload: { slot: Schema.Int } })
 
 /** Results that shall not wait for the next `Next`. */
-export const Ended = Rpc.make("Ended", { payload: { slot: Schema.Int, ended: Schema.Array(WorkResult) } })
+export const Ended = Rpc.make("Ended", { payload: { slot: Schema.Int, ended: WorkResults } })
 
-export class WorkerRpcs extends RpcGroup.make(Attach, Next, Started, Ended, Beat) {}
+/**
+ * Items that shall be run by another worker, because one before them takes long here. None of them will be heard of again,
+ * unless it is handed out again.
+ */
+export const GiveBack = Rpc.make("GiveBack", { payload: { slot: Schema.Int, items: Schema.Array(Returned) } })
+
+export class WorkerRpcs extends RpcGroup.make(Attach, Next, Started, Ended, Beat, GiveBack) {}

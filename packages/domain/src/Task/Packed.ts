@@ -9,7 +9,7 @@
  * ```
  *
  * `outcome` is the place in the literals of `Outcome`; `startedAt` and `duration` are null where nothing was started.
- * `finishedAt` stands in the rest unless it is `startedAt` plus the rounded `duration`, as workers tell it.
+ * `finishedAt` stands in the rest unless it is `startedAt` plus the whole milliseconds of `duration`, as workers tell it.
  */
 import { Effect, Predicate, Result, Schema, SchemaIssue, SchemaTransformation } from "effect"
 import { AttemptResult, maxAttempts, maxIndex, Outcome } from "./Attempt.ts"
@@ -28,8 +28,11 @@ type Rest = Partial<Omit<EndedAttempt, "index" | "attempt" | "outcome" | "starte
 
 const outcomeNumber = new Map(Outcome.literals.map((outcome, number) => [outcome, number]))
 
-/** When an attempt ended, by its start and how long it took. Milliseconds; a clock that jumps meanwhile does not matter. */
-export const finishedAt = (startedAt: number, duration: number): number => startedAt + Math.round(duration)
+/**
+ * When an attempt ended, by its start and how long it took: never later than the next one in its place began. Milliseconds;
+ * a clock that jumps meanwhile does not matter.
+ */
+export const finishedAt = (startedAt: number, duration: number): number => startedAt + Math.floor(duration)
 
 /** Milliseconds without what no clock here can tell: a number with few digits. */
 export const toMicroseconds = (millis: number): number => Math.round(millis * 1_000) / 1_000

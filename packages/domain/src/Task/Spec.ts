@@ -112,6 +112,7 @@ export interface Resolved {
 }
 
 const noRetry = { limit: 0 }
+const noEnv: Env = {}
 
 /** Completes a retry policy. */
 export const resolveRetry = (policy: RetryPolicy = noRetry): Required<RetryPolicy> => ({
@@ -124,7 +125,7 @@ export const resolveRetry = (policy: RetryPolicy = noRetry): Required<RetryPolic
 
 /** Completes a task's settings from its suite's and the system's. */
 export const resolve = (spec: TaskSpec, defaults: TaskDefaults): Resolved => ({
-  env: { ...defaults.env, ...spec.env },
+  env: spec.env === undefined ? (defaults.env ?? noEnv) : { ...defaults.env, ...spec.env },
   cwd: spec.cwd ?? defaults.cwd,
   timeout: spec.timeout ?? defaults.timeout,
   grace: spec.grace ?? defaults.grace ?? 5_000,

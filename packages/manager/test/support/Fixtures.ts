@@ -2,7 +2,7 @@
  * Names and small things that tests are about.
  */
 import { Epoch, ManagerId } from "@muster/domain/Manager/Id"
-import type { WorkItem } from "@muster/domain/Rpc/WorkerRpcs"
+import type { WorkItem } from "@muster/domain/Rpc/WorkLists"
 import { SuiteId } from "@muster/domain/Suite/Id"
 import type { AttemptResult, TaskSpec } from "@muster/domain/Task"
 

@@ -1,16 +1,14 @@
 /**
- * The directories that commands of a worker work in, and the pipes that they write into.
+ * The directories that commands of a worker work in.
  *
  * `exec`, `result` and `resource` are fresh for each command. As most leave them as they were, they are made once and used
  * again while they are empty: that costs 6 µs a command to see, and 100 µs each to make.
  */
-import { spawnSync } from "node:child_process"
 import { lstatSync, mkdirSync, readdirSync, renameSync, rmSync, writeFileSync } from "node:fs"
 import { chmod, lstat, readdir, rm } from "node:fs/promises"
 import { join } from "node:path"
 import { Context, Effect, Layer } from "effect"
 import { WorkerConfig } from "../WorkerConfig.ts"
-import { Output } from "./Output.ts"
 
 const directoryNames = ["exec", "result", "resource"] as const
 
@@ -20,6 +18,7 @@ const maxTrash = 8
 export class Scratch {
   private readonly root: string
   private generation = 0
+  private inputs = 0
   private current: Generation
   private readonly trash = new Set<Promise<void>>()
   private trashed = 0
@@ -36,7 +35,7 @@ export class Scratch {
     mkdirSync(join(root, "trash"), { recursive: true })
     this.current = makeGeneration(join(root, "0"))
     this.mode = lstatSync(this.current.exec).mode
-    this.currentFile = this.write("current", "0")
+    this.currentFile = this.write("current", `${"0".padEnd(10)}\n`)
   }
 
   get exec(): string {
@@ -51,58 +50,54 @@ export class Scratch {
     return this.current.resource
   }
 
-  get stdout(): Output {
-    return this.current.stdout
+  /** What each command is to find empty. */
+  get directories(): ReadonlyArray<string> {
+    return [this.current.exec, this.current.result, this.current.resource]
   }
 
-  get stderr(): Output {
-    return this.current.stderr
+  /** Path of a file for the worker's own use. */
+  file(name: string): string {
+    return join(this.root, name)
   }
 
   /** Writes a file for the worker's own processes. */
   write(name: string, text: string): string {
-    const file = join(this.root, name)
+    const file = this.file(name)
     writeFileSync(file, text)
     return file
   }
 
-  /** Writes a command's standard input to a file. */
+  /** Writes a command's standard input to a file, which `forget` removes. */
   stdin(text: string): string {
-    const file = join(this.current.path, "stdin")
-    // A new file: something that was left of an earlier command may still read the old one.
-    rmSync(file, { force: true })
+    const file = this.file(`stdin-${++this.inputs}`)
     writeFileSync(file, text)
     return file
   }
 
-  /** After a command: everything is as it was before it. */
-  recycle(hadInput: boolean): void {
+  forget(stdin: string): void {
+    rmSync(stdin, { force: true })
+  }
+
+  /** After a command that may have changed them: the directories are as they were before it. */
+  recycle(): void {
     for (const name of directoryNames) {
       const directory = this.current[name]
       if (isPristine(directory, this.mode)) continue
       this.discard(directory)
       mkdirSync(directory)
     }
-    if (hadInput) rmSync(join(this.current.path, "stdin"), { force: true })
   }
 
-  /** After a command of which something lives on: the next one shares neither directory nor pipe with that. */
+  /** After a command of which something lives on: the next one shares no directory with that. */
   replace(): void {
     const old = this.current
     this.current = makeGeneration(join(this.root, String(++this.generation)))
-    old.stdout.close()
-    old.stderr.close()
     this.discard(old.path)
   }
 
   /** Waits until not too much waits for its removal; nothing to wait for is the rule. */
   get settled(): Promise<void> | undefined {
     return this.trash.size < maxTrash ? undefined : Promise.race(this.trash)
-  }
-
-  close(): void {
-    this.current.stdout.close()
-    this.current.stderr.close()
   }
 
   private discard(path: string): void {
@@ -123,20 +118,13 @@ interface Generation {
   readonly exec: string
   readonly result: string
   readonly resource: string
-  readonly stdout: Output
-  readonly stderr: Output
 }
 
 const makeGeneration = (path: string): Generation => {
   const [exec, result, resource] = [join(path, "exec"), join(path, "result"), join(path, "resource")]
-  const [stdout, stderr] = [join(path, "stdout"), join(path, "stderr")]
   mkdirSync(path)
   for (const directory of [exec, result, resource]) mkdirSync(directory)
-  const made = spawnSync("mkfifo", [stdout, stderr], { stdio: ["ignore", "ignore", "pipe"], encoding: "utf8" })
-  if (made.status !== 0) {
-    throw new Error(`named pipes cannot be made in ${path}: ${made.error?.message ?? made.stderr.trim()}`)
-  }
-  return { path, exec, result, resource, stdout: new Output(stdout), stderr: new Output(stderr) }
+  return { path, exec, result, resource }
 }
 
 /** Whether a command left a directory as it was. It may have put a link to somewhere else in its place. */
@@ -171,10 +159,7 @@ export class ScratchDirectory extends Context.Service<ScratchDirectory, Scratch>
     ScratchDirectory,
     Effect.gen(function* () {
       const { slot, workDir } = yield* WorkerConfig
-      return yield* Effect.acquireRelease(
-        Effect.sync(() => new Scratch(join(workDir, `worker-${slot}`))),
-        (scratch) => Effect.sync(() => scratch.close())
-      )
+      return new Scratch(join(workDir, `worker-${slot}`))
     })
   )
 }

@@ -1,8 +1,8 @@
 import { join } from "node:path"
 import { assert, describe, it } from "@effect/vitest"
 import { Deferred, Effect } from "effect"
+import * as NativeLauncher from "../../src/Command/NativeLauncher.ts"
 import * as NodeLauncher from "../../src/Command/NodeLauncher.ts"
-import * as PythonLauncher from "../../src/Command/PythonLauncher.ts"
 import * as CommandRunner from "../support/CommandRunner.ts"
 import { withArgument } from "../support/Processes.ts"
 import { until } from "../support/Until.ts"
@@ -11,7 +11,7 @@ import { until } from "../support/Until.ts"
 const unique = () => String(100_000 + Math.random() * 900_000).slice(0, 12)
 
 describe.each([
-  ["python", PythonLauncher.make],
+  ["native", NativeLauncher.make],
   ["node", NodeLauncher.make]
 ] as const)("ending commands started by %s", (_kind, launcher) => {
   const runner = CommandRunner.make(launcher)
@@ -123,14 +123,16 @@ describe.each([
   )
 })
 
-describe("commands started by python", () => {
+describe("commands started by the native launcher", () => {
   it.live("asks for another worker when the launcher dies, and ends what ran", () =>
     Effect.gen(function* () {
-      const { directory, replacement, run, start } = yield* CommandRunner.make(PythonLauncher.make)
+      const { directory, log, replacement, start } = yield* CommandRunner.make(NativeLauncher.make)
       const seconds = unique()
-      const { result } = yield* start({ program: "sh", args: ["-c", `echo here; sleep ${seconds} & wait`] })
+      const { attempt, result } = yield* start({ program: "sh", args: ["-c", `echo here; sleep ${seconds} & wait`] })
       yield* until("the command", () => withArgument(seconds).length > 0)
-      const [helper = 0] = withArgument(join(directory, "work/worker-0/launcher.py"))
+      // What the launcher has not passed on yet goes with it.
+      yield* until("its output", () => log(attempt, "stdout")?.toString() === "here\n")
+      const [helper = 0] = withArgument(join(directory, "work/worker-0/current"))
       process.kill(helper, "SIGKILL")
       const { message, outcome, stdout } = yield* result
       assert.strictEqual(outcome, "crashed")
@@ -138,7 +140,9 @@ describe("commands started by python", () => {
       assert.match(message ?? "", /^the process \d+ that starts programs ended \(SIGKILL\)$/)
       assert.deepStrictEqual(withArgument(seconds), [])
       assert.strictEqual((yield* Deferred.await(replacement)).exitCode, 70)
-      assert.strictEqual((yield* run({ program: "/bin/true" })).outcome, "crashed")
+      // What comes now has not begun, and another worker can run it.
+      const next = yield* start({ program: "/bin/true" })
+      assert.deepStrictEqual(yield* next.returned, { mayHaveBegun: false })
     })
   )
 })

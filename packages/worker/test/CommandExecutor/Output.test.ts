@@ -2,15 +2,15 @@ import { existsSync, writeFileSync } from "node:fs"
 import { join } from "node:path"
 import { assert, describe, it } from "@effect/vitest"
 import { Effect } from "effect"
+import * as NativeLauncher from "../../src/Command/NativeLauncher.ts"
 import * as NodeLauncher from "../../src/Command/NodeLauncher.ts"
-import * as PythonLauncher from "../../src/Command/PythonLauncher.ts"
 import * as CommandRunner from "../support/CommandRunner.ts"
 import { until } from "../support/Until.ts"
 
 const MEBIBYTE = 1024 * 1024
 
 describe.each([
-  ["python", PythonLauncher.make],
+  ["native", NativeLauncher.make],
   ["node", NodeLauncher.make]
 ] as const)("output of commands started by %s", (_kind, launcher) => {
   const runner = CommandRunner.make(launcher)

@@ -23,10 +23,12 @@ export interface Options {
   readonly suite?: SuiteId
 }
 
+const noDefaults: TaskDefaults = {}
+
 export const otherSuite = SuiteId.make("zzzzzzzz12345678")
 
 /** A command executor with its own directories. Everything ends with the scope. */
-export const make = (launcher: Make) =>
+export const make = (...launchers: ReadonlyArray<Make>) =>
   Effect.gen(function* () {
     const directory = yield* Effect.acquireRelease(
       Effect.sync(() => mkdtempSync(join(tmpdir(), "muster-command-"))),
@@ -43,23 +45,41 @@ export const make = (launcher: Make) =>
     const context = yield* Layer.build(
       ScratchDirectory.layer.pipe(Layer.provideMerge([WorkerConfig.layer(config), Replacement.layer]))
     )
-    const executor = yield* Effect.provide(CommandExecutor.make({ launchers: [launcher] }), context)
+    const executor = yield* Effect.provide(CommandExecutor.make({ launchers }), context)
     yield* Effect.addFinalizer(() => executor.endAll)
     let index = 0
+    /** Indexes of the commands that are settled. */
+    const order: Array<number> = []
 
     /** Begins a command and answers with a way to its result. */
     const start = (spec: CommandSpec, options: Options = {}) =>
       Effect.sync(() => {
+        const defaults = options.defaults ?? noDefaults
         const attempt: Attempt = {
           item: { suiteId: options.suite ?? suiteId, index: index++, attempt: 1, spec },
-          settings: resolve(spec, options.defaults ?? {}),
-          startedAt: Date.now()
+          defaults,
+          settings: resolve(spec, defaults),
+          startedAt: undefined
         }
         const settled = Deferred.makeUnsafe<AttemptResult>()
-        executor.start(attempt, spec, (result) => {
-          if (!Deferred.doneUnsafe(settled, Effect.succeed(result))) throw new Error("settled twice")
+        const begun = Deferred.makeUnsafe<void>()
+        const returned = Deferred.makeUnsafe<{ readonly mayHaveBegun: boolean }>()
+        executor.start(attempt, spec, {
+          settle: (result) => {
+            order.push(attempt.item.index)
+            if (!Deferred.doneUnsafe(settled, Effect.succeed(result))) throw new Error("settled twice")
+          },
+          begun: () => Deferred.doneUnsafe(begun, Effect.void),
+          giveBack: (mayHaveBegun) => {
+            if (!Deferred.doneUnsafe(returned, Effect.succeed({ mayHaveBegun }))) throw new Error("given back twice")
+          }
         })
-        return { attempt, result: Deferred.await(settled) }
+        return {
+          attempt,
+          result: Deferred.await(settled),
+          begun: Deferred.await(begun),
+          returned: Deferred.await(returned)
+        }
       })
 
     const logPath = ({ item }: Attempt, stream: OutputStream) =>
@@ -68,6 +88,7 @@ export const make = (launcher: Make) =>
     return {
       directory,
       executor,
+      order,
       replacement: (yield* Effect.provide(Replacement, context)).requested,
       start,
       run: (spec: CommandSpec, options?: Options) => Effect.flatMap(start(spec, options), ({ result }) => result),

@@ -13,7 +13,8 @@ import * as RpcServer from "effect/rpc/RpcServer"
 import { ManagerId } from "@muster/domain/Manager/Id"
 import * as Serialization from "@muster/domain/Rpc/Serialization"
 import { WorkerRpcs } from "@muster/domain/Rpc/WorkerRpcs"
-import type { WorkerDirective, WorkItem, WorkResult } from "@muster/domain/Rpc/WorkerRpcs"
+import type { Returned, WorkerDirective } from "@muster/domain/Rpc/WorkerRpcs"
+import type { WorkItem, WorkResult } from "@muster/domain/Rpc/WorkLists"
 import { SuiteId } from "@muster/domain/Suite/Id"
 import type { AttemptResult, TaskDefaults, TaskSpec } from "@muster/domain/Task"
 import type { Announcement } from "../../src/Executor.ts"
@@ -55,14 +56,18 @@ export const make = Effect.gen(function* () {
   const directives = yield* Queue.unbounded<WorkerDirective>()
   const attached = yield* Deferred.make<ReadonlyArray<Announcement>>()
   const started: Array<StartedItem> = []
+  const returned: Array<Returned> = []
   const results = new Map<string, AttemptResult>()
   const watchers = new Set<() => void>()
   const items: Array<WorkItem> = []
+  /** What was handed out, by index and attempt. */
+  const given = new Map<string, WorkItem>()
   const asking: Array<() => void> = []
   let beats = 0
   let lastBeat = performance.now()
   let calls = 0
   let limit = Number.POSITIVE_INFINITY
+  let commandLimit = 1
 
   const record = (ended: ReadonlyArray<WorkResult>) => {
     for (const { result } of ended) {
@@ -73,15 +78,20 @@ export const make = Effect.gen(function* () {
     for (const check of watchers) check()
   }
 
-  /** As the real one: one command, or several handler tasks, at a time. */
+  /** As the real one: commands, as many as are said to be short, or several handler tasks at a time. */
   const take = (max: number): Array<WorkItem> => {
-    let count = 0
-    for (const { spec } of items) {
-      if (count >= Math.min(max, limit) || ("program" in spec && count > 0)) break
-      count++
-      if ("program" in spec) break
-    }
-    return items.splice(0, count)
+    const [first] = items
+    if (first === undefined) return []
+    const isOther = ({ spec }: WorkItem) => "program" in spec !== "program" in first.spec
+    const count = items.findIndex(isOther)
+    const most = Math.min(max, "program" in first.spec ? commandLimit : limit)
+    const taken = items.splice(0, Math.min(most, count < 0 ? items.length : count))
+    for (const item of taken) given.set(`${item.index}.${item.attempt}`, item)
+    return taken
+  }
+
+  const answerAll = () => {
+    for (const answer of asking.splice(0)) answer()
   }
 
   const handlers = WorkerRpcs.toLayer({
@@ -105,6 +115,17 @@ export const make = Effect.gen(function* () {
         })
       }),
     Ended: ({ ended }) => Effect.sync(() => record(ended)),
+    GiveBack: ({ items: back }) =>
+      Effect.sync(() => {
+        returned.push(...back)
+        for (const { attempt, index } of back.toReversed()) {
+          const item = given.get(`${index}.${attempt}`)
+          if (item === undefined) throw new Error(`${index}.${attempt} was given back but never handed out`)
+          items.unshift(item)
+        }
+        answerAll()
+        for (const check of watchers) check()
+      }),
     Started: (told) => Effect.sync(() => started.push(...told.items)).pipe(Effect.asVoid),
     Beat: () =>
       Effect.sync(() => {
@@ -120,10 +141,6 @@ export const make = Effect.gen(function* () {
       Layer.provide([Serialization.layer, NodeSocketServer.layer({ path: socket })])
     )
   )
-
-  const answerAll = () => {
-    for (const answer of asking.splice(0)) answer()
-  }
 
   /** Queues tasks; they go to the worker when it asks. */
   const add = (specs: ReadonlyArray<TaskSpec>, options: { readonly from?: number; readonly attempt?: number } = {}) =>
@@ -215,12 +232,17 @@ export const make = Effect.gen(function* () {
     add,
     /** Most items to answer a call with. */
     setLimit: (most: number) => Effect.sync(() => void (limit = most)),
+    /** Most commands to answer a call with. */
+    setCommandLimit: (most: number) => Effect.sync(() => void (commandLimit = most)),
     /** Answers what waits with nothing. */
     dismiss: Effect.sync(answerAll),
     result: (index: number, attempt = 1) => waitFor(() => results.get(`${index}.${attempt}`)),
     resultsReached: (count: number) => waitFor(() => (results.size >= count ? true : undefined)),
     results,
     started,
+    /** Items that the worker gave back. */
+    returned,
+    returnedReached: (count: number) => waitFor(() => (returned.length >= count ? true : undefined)),
     beats: () => beats,
     /** Milliseconds since the last sign of life. */
     silence: () => performance.now() - lastBeat,

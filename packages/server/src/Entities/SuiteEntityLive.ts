@@ -273,18 +273,8 @@ export const layer: Layer.Layer<never, never, Sharding | EventStore | Coordinato
 )
 
 /** How many tasks an event names one by one: ranges cost next to nothing. */
-const tasksIn = (event: SuiteEvent): number => {
-  switch (event._tag) {
-    case "TasksSubmitted":
-    case "TasksStarted":
-      return event.tasks.length
-    case "AttemptsEnded":
-    case "LateResultsRecorded":
-      return event.attempts.length
-    default:
-      return 0
-  }
-}
+const tasksIn = (event: SuiteEvent): number =>
+  "tasks" in event ? event.tasks.length : "attempts" in event ? event.attempts.length : 0
 
 const firstIndexOf = (events: ReadonlyArray<Versioned<SuiteEvent>>): number => {
   for (const { event } of events) if (event._tag === "TasksSubmitted") return event.firstIndex

@@ -7,7 +7,8 @@ import type { Scope } from "effect"
 import { Headers } from "effect/http"
 import { RpcClient, RpcMiddleware } from "effect/rpc"
 import type { RpcClientError, RpcGroup } from "effect/rpc"
-import * as NodeSocket from "@effect/platform-node/NodeSocket"
+import * as Socket from "effect/socket/Socket"
+import * as NodeWS from "@effect/platform-node/NodeWS"
 import type { InvalidInput } from "@muster/domain/Errors"
 import { AdminOnly } from "@muster/domain/Rpc/Authentication"
 import { ClientRpcs } from "./TrustedRpcs.ts"
@@ -93,7 +94,10 @@ export const make = Effect.fnUntraced(function* (
   const layer = Layer.merge(
     RpcClient.layerProtocolSocket({ retryPolicy: pauses }).pipe(
       Layer.provide([
-        NodeSocket.layerWebSocket(nextAddress, { openTimeout }),
+        // By `ws`: Node's own takes longer for each message and cannot hold back who sends too much.
+        Layer.effect(Socket.Socket, Socket.makeWebSocket(nextAddress, { openTimeout })).pipe(
+          Layer.provide(NodeWS.layerWebSocketConstructor)
+        ),
         Serialization.layer,
         Layer.succeed(RpcClient.ConnectionHooks, hooks)
       ])

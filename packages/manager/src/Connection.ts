@@ -1,11 +1,12 @@
 /**
  * One WebSocket to one coordinator. It lives as long as its scope; when it breaks, every call on it fails.
  */
-import { NodeSocket } from "@effect/platform-node"
+import { NodeWS } from "@effect/platform-node"
 import { Effect, Layer, Redacted, Schedule } from "effect"
 import { Headers } from "effect/http"
 import { RpcClient, RpcMiddleware } from "effect/rpc"
 import type { RpcClientError } from "effect/rpc"
+import * as Socket from "effect/socket/Socket"
 import { ManagersOnly } from "@muster/domain/Rpc/Authentication"
 import { ManagerRpcs } from "@muster/domain/Rpc/ManagerRpcs"
 import * as Serialization from "@muster/domain/Rpc/Serialization"
@@ -25,13 +26,19 @@ const withToken = (token: Redacted.Redacted) =>
     next({ ...request, headers: Headers.set(request.headers, "authorization", `Bearer ${Redacted.value(token)}`) })
   )
 
+/** By `ws` and not by Node's own, which takes half as long again for each message and cannot hold back who sends too much. */
+const webSocket = (url: string) =>
+  Layer.effect(Socket.Socket, Socket.makeWebSocket(url, { openTimeout })).pipe(
+    Layer.provide(NodeWS.layerWebSocketConstructor)
+  )
+
 /** Opens a connection to `url`. Whether it works shows at the first call. */
 export const open = Effect.fnUntraced(function* (url: string, token: Redacted.Redacted) {
   const protocol = RpcClient.layerProtocolSocket({
     // The session has its own rules for when and where to try again.
     retryPolicy: Schedule.recurs(0),
     pingInterval: noPings
-  }).pipe(Layer.provide(Serialization.layer), Layer.provide(NodeSocket.layerWebSocket(url, { openTimeout })))
+  }).pipe(Layer.provide([Serialization.layer, webSocket(url)]))
   const context = yield* Layer.build(Layer.merge(protocol, withToken(token)))
   return (yield* Effect.provideContext(RpcClient.make(ManagerRpcs, { disableTracing: true }), context)) satisfies Client
 })

@@ -291,6 +291,8 @@ export const make = <State, Command, Event extends { readonly _tag: string }, Er
       parked.clear()
       for (const entry of waiting) parked.add(entry)
       if (appended.length > 0 && definition.committed !== undefined) yield* definition.committed(state, appended)
+      // Who has waited longest first: a standing lease before the submission that it was given, whose task it can begin.
+      answers.sort(([one], [other]) => one.since - other.since)
       for (const [entry, answer] of answers) {
         const commandId = commandIdOf(entry)
         if (commandId !== undefined && Exit.isSuccess(answer)) remember(commandId)

@@ -24,7 +24,7 @@ export const fetching: Family = {
     const { client, settings } = yield* bench.ownMuster({
       kind: "plain",
       workers: 1,
-      env: { MUSTER_WORKER_COMMAND: JSON.stringify([process.execPath, fetcher]) }
+      workerCommand: [process.execPath, fetcher]
     })
     return {
       settings: { ...settings, tasks: count, workers: 1, pause: "2 ms between two fetches", warmUp },

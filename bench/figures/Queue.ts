@@ -3,21 +3,10 @@
  * queues. All but Redis are in the same Postgres server.
  */
 import { Effect } from "effect"
-import type { Form, Muster } from "../Bench.ts"
+import type { Form } from "../Bench.ts"
 import type { Family, Figure, Settings } from "../Figure.ts"
 import type * as Peer from "../peers/Peer.ts"
 import * as Work from "../Work.ts"
-
-/** Submits to a paused suite, then has it run: the cost of each apart. */
-const submitAndDrain = Effect.fnUntraced(function* ({ client, costing, database }: Muster, count: number) {
-  const suiteId = yield* Work.paused(client, "queue")
-  yield* database.checkpoint
-  const submission = yield* Work.timed(Work.submit(client, suiteId, Work.noop, count)).pipe(costing(count))
-  yield* database.checkpoint
-  const draining = yield* Work.run(client, suiteId, count).pipe(costing(count))
-  yield* client.cancelSuite(suiteId)
-  return { submission, draining }
-})
 
 interface Options {
   readonly peer: Peer.Name
@@ -35,19 +24,23 @@ const family = ({ drain, peer: peerName, settings, sizes, submit }: Options): Fa
     const peer = yield* bench.peer(peerName)
     const count = bench.size(sizes)
 
-    const theirs = Effect.gen(function* () {
-      yield* peer.reset
-      yield* muster.database.checkpoint
-      const submitted = yield* peer.rate("submit", count)
-      yield* muster.database.checkpoint
-      return { submitted, drained: yield* peer.rate("drain", count) }
-    })
+    const { client, costing, database } = muster
 
     return {
       settings: { ...muster.settings, tasks: count, handler: "noop", batch: 1_000, batchesAtOnce: 4, ...settings },
+      // Ours and theirs in turns, so that each pair sees the machine in the same mood. Nobody pays for what was written before.
       round: Effect.gen(function* () {
-        const { draining, submission } = yield* submitAndDrain(muster, count)
-        const { drained, submitted } = yield* theirs
+        yield* peer.reset
+        const suiteId = yield* Work.paused(client, "queue")
+        yield* database.checkpoint
+        const submission = yield* Work.timed(Work.submit(client, suiteId, Work.noop, count)).pipe(costing(count))
+        yield* database.checkpoint
+        const submitted = yield* peer.rate("submit", count)
+        yield* database.checkpoint
+        const draining = yield* Work.run(client, suiteId, count).pipe(costing(count))
+        yield* database.checkpoint
+        const drained = yield* peer.rate("drain", count)
+        yield* client.cancelSuite(suiteId)
         const sample = ([took, cost]: typeof draining, peerValue: number) => ({
           value: Work.perSecond(count, took),
           peer: peerValue,

@@ -64,16 +64,18 @@ const counters = ({ rows }: Database): Effect.Effect<Counters> =>
     }
   })
 
-/** Counters of other sessions arrive at the latest so long after they fell idle. */
-const delay = "1 second"
+/** Counters of another session arrive, at the latest, so many seconds after it fell idle. */
+export const delay = 10
 
-/** Runs this with what the database does meanwhile. */
+/**
+ * Runs this with what the database does meanwhile. What was done less than `delay` before counts too, and what is done in
+ * the last seconds may not, so it should begin and end at rest.
+ */
 export const during =
   (database: Database) =>
   <A, E, R>(work: Effect.Effect<A, E, R>): Effect.Effect<readonly [A, Activity], E, R> =>
     Effect.gen(function* () {
       const before = yield* counters(database)
       const result = yield* work
-      yield* Effect.sleep(delay)
       return [result, difference(before, yield* counters(database))] as const
     })

@@ -3,7 +3,7 @@
  * the same. Everything is for one minute.
  */
 import { Effect } from "effect"
-import type * as Activity from "../Activity.ts"
+import * as Activity from "../Activity.ts"
 import type { Family, Figure, Round } from "../Figure.ts"
 import type { Watched } from "../Watched.ts"
 
@@ -73,7 +73,7 @@ export const idle: Family = {
   figures: [...Object.values(figuresOf("idle")), ...Object.values(figuresOf("idle-2"))],
   once: true,
   prepare: Effect.fnUntraced(function* (bench) {
-    const settling = bench.size({ full: 40, quick: 5, short: 20 })
+    const settling = Activity.delay + bench.size({ full: 30, quick: 2, short: 20 })
     const resting = bench.size({ full: 60, quick: 10, short: 20 })
     const [one, two] = yield* Effect.all([bench.watched(1), bench.watched(2)])
     return {

@@ -3,6 +3,7 @@
  * the coordinator, and over what, is real.
  */
 import { Effect } from "effect"
+import * as Activity from "../Activity.ts"
 import type { Family, Figure } from "../Figure.ts"
 import { quantile } from "../Quantile.ts"
 import { workers } from "../Watched.ts"
@@ -39,7 +40,7 @@ export const managers: Family = {
   prepare: Effect.fnUntraced(function* (bench) {
     const count = bench.size({ full: 1_000, quick: 50, short: 200 })
     // What was set off by the arrival comes to rest.
-    const settling = bench.size({ full: 15, quick: 5, short: 10 })
+    const settling = Activity.delay + bench.size({ full: 10, quick: 2, short: 5 })
     const resting = bench.size({ full: 40, quick: 11, short: 20 })
     const watched = yield* bench.watched(1)
     return {

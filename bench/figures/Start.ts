@@ -25,7 +25,7 @@ export const start: Family = {
   prepare: Effect.fnUntraced(function* (bench) {
     const { client, database, settings } = yield* bench.muster("handlers")
     const graphile = yield* bench.peer("graphile")
-    const count = bench.size({ full: 1_000, quick: 50, short: 60 })
+    const count = bench.size({ full: 200, quick: 50, short: 60 })
 
     const ours = Effect.gen(function* () {
       const { id } = yield* client.createSuite({ name: "bench start" })

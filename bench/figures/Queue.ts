@@ -67,7 +67,7 @@ export const queue: Family = {
     peer: "graphile",
     submit: { ...rate, name: "submit", peer: "graphile-worker addJobs", goal: { of: "ratio", value: 1.5 } },
     drain: { ...rate, name: "noop-drain", peer: "graphile-worker", goal: { of: "ratio", value: 1.5 } },
-    sizes: { full: 50_000, quick: 5_000, short: 10_000 },
+    sizes: { full: 50_000, quick: 5_000, short: 20_000 },
     settings: graphileSettings
   }),
   short: true

@@ -71,15 +71,26 @@ const lossOf =
   }
 
 /**
- * What a figure lost since the baseline by the median of its rounds, if that is too much. A figure that is new, or measures
- * another thing, lost nothing.
+ * What a figure seems to have lost since the baseline, by the median of its rounds, if that is too much. A figure that is
+ * new, or measures another thing, lost nothing.
  */
-export const loss = lossOf((_, found) => median(found))
+export const suspicion = lossOf((_, found) => median(found))
+
+const ofBest = lossOf(({ better }, found) => (better === "higher" ? Math.max : Math.min)(...found))
 
 /**
- * The same by the best round. Noise makes some rounds bad, a real loss makes all of them bad: only this fails a check.
+ * What a figure lost for certain, if rounds were added because it was under suspicion: the best of these shows it too. Noise
+ * makes a figure bad for a moment, a real loss makes it bad each time.
  */
-export const certainLoss = lossOf(({ better }, found) => (better === "higher" ? Math.max : Math.min)(...found))
+export const loss = (
+  entries: Entries,
+  figure: Figure,
+  samples: ReadonlyArray<Sample>,
+  added: ReadonlyArray<Sample>
+) => {
+  const suspected = suspicion(entries, figure, samples)
+  return suspected === undefined || added.length === 0 ? suspected : ofBest(entries, figure, added)
+}
 
 export const describe = ({ baseline, figure, loss: lost, measured, of }: Loss): string =>
   `${figure} lost ${Math.round(lost * 100)} %: baseline ${baseline}, measured ${measured} (${of})`

@@ -60,14 +60,15 @@ const takeAll = Effect.gen(function* () {
     print: (line) => Console.log(JSON.stringify(line))
   })
   if (flags.save) save(taken)
-  const losses = taken.flatMap(({ figure, samples }) => Baseline.certainLoss(baseline, figure, samples) ?? [])
+  const losses = taken.flatMap(({ added, figure, samples }) => Baseline.loss(baseline, figure, samples, added) ?? [])
   const perhaps = taken
-    .flatMap(({ figure, samples }) => Baseline.loss(baseline, figure, samples) ?? [])
+    .flatMap(({ figure, samples }) => Baseline.suspicion(baseline, figure, samples) ?? [])
     .filter(({ figure }) => losses.every((loss) => loss.figure !== figure))
-  for (const loss of perhaps) yield* Console.error(`bench: noise? in the median ${Baseline.describe(loss)}`)
-  for (const loss of losses) yield* Console.error(`bench: even in its best round ${Baseline.describe(loss)}`)
+  for (const loss of perhaps)
+    yield* Console.error(`bench: noise, since it was not so in further rounds: ${Baseline.describe(loss)}`)
+  for (const loss of losses) yield* Console.error(`bench: ${Baseline.describe(loss)}`)
   if (losses.length > 0) process.exitCode = 1
-  else if (flags.check) yield* Console.error("bench: nothing was certainly lost since the baseline")
+  else if (flags.check) yield* Console.error("bench: nothing was lost since the baseline")
 })
 
 const list = Effect.forEach(

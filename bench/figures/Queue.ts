@@ -10,6 +10,7 @@ import * as Work from "../Work.ts"
 
 interface Options {
   readonly peer: Peer.Name
+  readonly rounds?: Readonly<Record<Form, number>>
   readonly submit?: Figure
   readonly drain: Figure
   readonly sizes: Readonly<Record<Form, number>>
@@ -17,7 +18,8 @@ interface Options {
   readonly settings: Settings
 }
 
-const family = ({ drain, peer: peerName, settings, sizes, submit }: Options): Family => ({
+const family = ({ drain, peer: peerName, rounds, settings, sizes, submit }: Options): Family => ({
+  ...(rounds === undefined ? {} : { rounds }),
   figures: submit === undefined ? [drain] : [submit, drain],
   prepare: Effect.fnUntraced(function* (bench) {
     const muster = yield* bench.muster("handlers")
@@ -57,6 +59,9 @@ const family = ({ drain, peer: peerName, settings, sizes, submit }: Options): Fa
 
 const rate = { unit: "tasks/s", better: "higher" } as const
 
+/** Of large suites, which take half a minute each, and where there is no goal. */
+const fewRounds = { full: 3, quick: 1, short: 3 }
+
 const graphileSettings: Settings = {
   peerBatch: "5,000, 4 at once",
   peerDrain: "one process, concurrency 24, localQueue 500, completions batched; until the last job has begun"
@@ -75,6 +80,7 @@ export const queue: Family = {
 
 export const largeQueue: Family = family({
   peer: "graphile",
+  rounds: fewRounds,
   drain: { ...rate, name: "noop-drain-large", peer: "graphile-worker", goal: { of: "ratio", value: 4 } },
   sizes: { full: 200_000, quick: 20_000, short: 200_000 },
   settings: graphileSettings
@@ -83,6 +89,7 @@ export const largeQueue: Family = family({
 /** For information only: these have no goal. */
 export const besidePgBoss: Family = family({
   peer: "pgboss",
+  rounds: fewRounds,
   submit: { ...rate, name: "pg-boss-submit", peer: "pg-boss insert" },
   drain: { ...rate, name: "pg-boss-drain", peer: "pg-boss" },
   sizes: { full: 20_000, quick: 2_000, short: 20_000 },
@@ -91,6 +98,7 @@ export const besidePgBoss: Family = family({
 
 export const besideBullMq: Family = family({
   peer: "bullmq",
+  rounds: fewRounds,
   submit: { ...rate, name: "bullmq-submit", peer: "BullMQ addBulk" },
   drain: { ...rate, name: "bullmq-drain", peer: "BullMQ" },
   sizes: { full: 20_000, quick: 2_000, short: 20_000 },
@@ -106,6 +114,7 @@ const dbosRun: Figure = { ...rate, name: "dbos-run", peer: "DBOS startWorkflow" 
 /** DBOS runs workflows as they are started, so both sides submit and run at the same time. */
 export const besideDbos: Family = {
   figures: [dbosRun],
+  rounds: fewRounds,
   prepare: Effect.fnUntraced(function* (bench) {
     const { client, costing, database, settings } = yield* bench.muster("handlers")
     const dbos = yield* bench.peer("dbos")

@@ -9,9 +9,7 @@ const entries: Baseline.Entries = {
   start: { value: 4, of: "ratio to commit" }
 }
 
-const lossOf = (figure: Figure, ...samples: ReadonlyArray<Sample>) => Baseline.loss(entries, figure, samples)
-const certainLossOf = (figure: Figure, ...samples: ReadonlyArray<Sample>) =>
-  Baseline.certainLoss(entries, figure, samples)
+const lossOf = (figure: Figure, ...samples: ReadonlyArray<Sample>) => Baseline.loss(entries, figure, samples, [])
 
 describe("what can be compared", () => {
   it("is the ratio to the peer, before that to a yardstick", () => {
@@ -64,13 +62,12 @@ describe("a loss", () => {
   })
 
   it("is not there for a figure that is new, or that has another peer now", () => {
-    assert.isUndefined(Baseline.loss({}, rate, [{ value: 1, peer: 100 }]))
+    assert.isUndefined(Baseline.loss({}, rate, [{ value: 1, peer: 100 }], []))
     assert.isUndefined(lossOf({ ...rate, peer: "pg-boss" }, { value: 1, peer: 100 }))
   })
 
   it("is not there for what was not measured", () => {
     assert.isUndefined(lossOf(rate))
-    assert.isUndefined(certainLossOf(rate))
   })
 
   it("says what was measured and what it was before", () => {
@@ -82,22 +79,30 @@ describe("a loss", () => {
   })
 })
 
-describe("a loss is certain", () => {
+describe("rounds that are added to what looks bad", () => {
   const bad = { value: 100, peer: 100 }
   const good = { value: 160, peer: 100 }
+  const after = (...added: ReadonlyArray<Sample>) => Baseline.loss(entries, rate, [bad, good, bad], added)
 
-  it("only when the best round shows it", () => {
-    assert.isDefined(lossOf(rate, bad, good, bad))
-    assert.isUndefined(certainLossOf(rate, bad, good, bad))
-    assert.strictEqual(certainLossOf(rate, bad, { value: 120, peer: 100 })?.measured, 1.2)
+  it("confirm a loss when all of them show it", () => {
+    assert.isDefined(after())
+    assert.strictEqual(after(bad, { value: 120, peer: 100 }, bad)?.measured, 1.2)
   })
 
-  it("by the lowest of what should be little", () => {
-    const [slow, slower] = [
-      { value: 6, yardstick: 1 },
-      { value: 9, yardstick: 1 }
+  it("deny it when one of them does not", () => {
+    assert.isUndefined(after(bad, good))
+  })
+
+  it("confirm it by the lowest of what should be little", () => {
+    const slow = [
+      { value: 9, yardstick: 1 },
+      { value: 6, yardstick: 1 }
     ]
-    assert.strictEqual(certainLossOf(latency, slower, slow)?.measured, 6)
-    assert.isUndefined(certainLossOf(latency, slower, slow, { value: 5, yardstick: 1 }))
+    assert.strictEqual(Baseline.loss(entries, latency, slow, slow)?.measured, 6)
+    assert.isUndefined(Baseline.loss(entries, latency, slow, [...slow, { value: 5, yardstick: 1 }]))
+  })
+
+  it("do not bring up what did not look bad", () => {
+    assert.isUndefined(Baseline.loss(entries, rate, [good], [bad, bad, bad]))
   })
 })

@@ -4,7 +4,9 @@
  */
 import { Schema } from "effect"
 import { Form } from "./Bench.ts"
-import type { Figure, Line } from "./Figure.ts"
+import { ratios } from "./Figure.ts"
+import type { Figure, Sample } from "./Figure.ts"
+import { median } from "./Quantile.ts"
 
 /** A loss of a larger part than this fails the check. */
 export const tolerance = 0.25
@@ -20,15 +22,27 @@ export const Baseline = Schema.Record(Form, Schema.optionalKey(Schema.Record(Sch
 export type Baseline = typeof Baseline.Type
 export type Entries = Readonly<Record<string, typeof Entry.Type>>
 
-/**
- * What of a line can be held against another run; undefined where nothing can. A peer comes first: it is hit by the same
- * things as we are when the machine is busy, a yardstick by only some of them.
- */
-export const comparable = (figure: Figure, line: Line): typeof Entry.Type | undefined => {
+/** Of what the values are that can be held against another run; undefined where nothing can. */
+const basis = (figure: Figure): string | undefined => {
   if (figure.unchecked === true) return undefined
-  if (line.ratio !== undefined) return { value: line.ratio, of: `ratio to ${line.peer ?? ""}` }
-  if (line.yardstickRatio !== undefined) return { value: line.yardstickRatio, of: `ratio to ${line.yardstick ?? ""}` }
-  return figure.portable === true ? { value: line.median, of: figure.unit } : undefined
+  // A peer comes first: it is hit by the same things as we are when the machine is busy, a yardstick by only some of them.
+  if (figure.peer !== undefined) return `ratio to ${figure.peer}`
+  if (figure.yardstick !== undefined) return `ratio to ${figure.yardstick}`
+  return figure.portable === true ? figure.unit : undefined
+}
+
+/** What of each round can be held against another run. */
+const values = (figure: Figure, samples: ReadonlyArray<Sample>): ReadonlyArray<number> => {
+  if (figure.peer !== undefined) return ratios(samples, ({ peer }) => peer)
+  if (figure.yardstick !== undefined) return ratios(samples, ({ yardstick }) => yardstick)
+  return samples.map(({ value }) => value)
+}
+
+/** What is kept of a figure; undefined where nothing can be. */
+export const entry = (figure: Figure, samples: ReadonlyArray<Sample>): typeof Entry.Type | undefined => {
+  const of = basis(figure)
+  const found = values(figure, samples)
+  return of === undefined || found.length === 0 ? undefined : { value: Number(median(found).toPrecision(3)), of }
 }
 
 export interface Loss {
@@ -43,21 +57,39 @@ export interface Loss {
 const partLost = ({ better }: Figure, baseline: number, measured: number): number =>
   better === "higher" ? 1 - measured / baseline : measured / baseline - 1
 
-/** What a figure lost since the baseline, if that is too much. A figure that is new, or measures another thing, lost nothing. */
-export const loss = (entries: Entries, figure: Figure, line: Line): Loss | undefined => {
-  const before = entries[figure.name]
-  const now = comparable(figure, line)
-  if (before === undefined || now === undefined || before.of !== now.of) return undefined
-  const lost = partLost(figure, before.value, now.value)
-  if (lost <= tolerance) return undefined
-  return { figure: figure.name, baseline: before.value, measured: now.value, of: now.of, loss: lost }
-}
+const lossOf =
+  (pick: (figure: Figure, found: ReadonlyArray<number>) => number) =>
+  (entries: Entries, figure: Figure, samples: ReadonlyArray<Sample>): Loss | undefined => {
+    const before = entries[figure.name]
+    const of = basis(figure)
+    const found = values(figure, samples)
+    if (before === undefined || before.of !== of || found.length === 0) return undefined
+    const measured = pick(figure, found)
+    const lost = partLost(figure, before.value, measured)
+    if (lost <= tolerance) return undefined
+    return { figure: figure.name, baseline: before.value, measured: Number(measured.toPrecision(3)), of, loss: lost }
+  }
 
-/** Of two lines of one figure the one that compares better. */
-export const better = (figure: Figure, one: Line, other: Line): Line => {
-  const [a, b] = [comparable(figure, one)?.value, comparable(figure, other)?.value]
-  if (a === undefined || b === undefined) return one
-  return (figure.better === "higher" ? a >= b : a <= b) ? one : other
+/**
+ * What a figure seems to have lost since the baseline, by the median of its rounds, if that is too much. A figure that is
+ * new, or measures another thing, lost nothing.
+ */
+export const suspicion = lossOf((_, found) => median(found))
+
+const ofBest = lossOf(({ better }, found) => (better === "higher" ? Math.max : Math.min)(...found))
+
+/**
+ * What a figure lost for certain, if rounds were added because it was under suspicion: the best of these shows it too. Noise
+ * makes a figure bad for a moment, a real loss makes it bad each time.
+ */
+export const loss = (
+  entries: Entries,
+  figure: Figure,
+  samples: ReadonlyArray<Sample>,
+  added: ReadonlyArray<Sample>
+) => {
+  const suspected = suspicion(entries, figure, samples)
+  return suspected === undefined || added.length === 0 ? suspected : ofBest(entries, figure, added)
 }
 
 export const describe = ({ baseline, figure, loss: lost, measured, of }: Loss): string =>

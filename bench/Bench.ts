@@ -13,6 +13,8 @@ import * as Database from "./Database.ts"
 import type { Settings } from "./Figure.ts"
 import type { NotInstalled } from "./NotInstalled.ts"
 import * as Peer from "./peers/Peer.ts"
+import * as Programs from "./Programs.ts"
+import * as Watched from "./Watched.ts"
 import * as Work from "./Work.ts"
 
 /** How much is measured: for a record, to try it, or for CI. */
@@ -39,7 +41,8 @@ export interface Muster {
 export interface ManagerOptions {
   readonly kind: ManagerKind
   readonly workers?: number
-  readonly env?: Readonly<Record<string, string>>
+  /** What its workers are started with, if it is not what users run. */
+  readonly workerCommand?: ReadonlyArray<string>
 }
 
 export interface Bench {
@@ -51,18 +54,19 @@ export interface Bench {
   readonly muster: (kind: ManagerKind) => Effect.Effect<Muster, unknown>
   /** A Muster with a Postgres server of its own, so that nothing taken before counts. */
   readonly ownMuster: (options: ManagerOptions) => Effect.Effect<Muster, unknown, Scope.Scope>
+  /** Coordinators without a real manager, and a database that tells what it is asked. */
+  readonly watched: (coordinators: number) => Effect.Effect<Watched.Watched, unknown, Scope.Scope>
   /** A peer in the Postgres server of the shared Muster. */
   readonly peer: (name: Peer.Name) => Effect.Effect<Peer.Peer, NotInstalled>
 }
 
 const handlers = fileURLToPath(new URL("handlers.ts", import.meta.url))
 
-const environment = ({ env, kind }: ManagerOptions): Record<string, string> => ({
+const environment = ({ kind }: ManagerOptions): Record<string, string> => ({
   // Figures that replace a coordinator measure that, not a manager's patience.
   MUSTER_RECONNECT_MAX: "100ms",
   MUSTER_RECONNECT_MIN: "100ms",
-  ...(kind === "handlers" ? { MUSTER_HANDLERS: handlers } : {}),
-  ...env
+  ...(kind === "handlers" ? { MUSTER_HANDLERS: handlers } : {})
 })
 
 const connected = (client: MusterClient["Service"], name: string) =>
@@ -80,7 +84,8 @@ const startManager = Effect.fnUntraced(function* (
   const manager = yield* system.manager({
     urls: [coordinator.url],
     workers: options.workers ?? cores,
-    env: environment(options)
+    env: environment(options),
+    ...(options.workerCommand === undefined ? {} : { programs: Programs.managerOf(options.workerCommand) })
   })
   yield* connected(client, manager.name)
   return manager
@@ -88,23 +93,27 @@ const startManager = Effect.fnUntraced(function* (
 
 const assemble = (parts: Pick<Muster, "system" | "client" | "database" | "coordinator" | "manager">): Muster => ({
   ...parts,
-  costing: (tasks) =>
-    Cost.of(
-      parts.database,
-      { coordinator: parts.coordinator.pid, manager: parts.manager.pid, postgres: parts.system.postgres.pid() },
-      tasks
+  costing: (tasks) => (work) =>
+    Effect.map(
+      Cost.during(parts.database, {
+        coordinators: [parts.coordinator.pid],
+        managers: [parts.manager.pid],
+        postgres: parts.system.postgres.pid()
+      })(work),
+      ([result, spent]) => [result, Cost.perThousand(spent, tasks)] as const
     ),
   settings: {
     processors: availableParallelism(),
     node: process.version,
     postgres: parts.database.version,
     fsync: true,
+    programs: "bundled",
     processes: "one coordinator, one manager, its workers"
   }
 })
 
 const start = Effect.fnUntraced(function* () {
-  const system = yield* System.make
+  const system = yield* System.makeWith(Programs.bundled)
   const coordinator = yield* system.coordinator()
   const client = yield* system.client(coordinator.url)
   const database = yield* Database.connect(system.postgres.url)
@@ -112,6 +121,7 @@ const start = Effect.fnUntraced(function* () {
 })
 
 export const make = Effect.fnUntraced(function* (form: Form) {
+  yield* Programs.build
   const scope = yield* Scope.Scope
   const cores = availableParallelism()
   const size = (sizes: Readonly<Record<Form, number>>) => sizes[form]
@@ -153,6 +163,7 @@ export const make = Effect.fnUntraced(function* (form: Form) {
     size,
     muster,
     peer,
+    watched: Watched.make,
     ownMuster: Effect.fnUntraced(function* (options) {
       const parts = yield* start()
       const manager = yield* startManager(parts.system, parts.coordinator, parts.client, options, cores)

@@ -7,6 +7,8 @@ import { Effect, Redacted } from "effect"
 export interface Database {
   readonly url: string
   readonly version: string
+  /** Rows of a query, each as its values. */
+  readonly rows: (sql: string) => Effect.Effect<ReadonlyArray<ReadonlyArray<unknown>>>
   /** Bytes of write-ahead log since the server was made. */
   readonly walPosition: Effect.Effect<number>
   /** Writes out what is dirty, so that no measurement pays for what was written before it. */
@@ -19,7 +21,9 @@ export interface Database {
 
 export const connect = Effect.fn("Database.connect")(function* (url: string) {
   const connection = yield* PgConnection.make({ url: Redacted.make(url) })
-  const value = (sql: string) => Effect.orDie(Effect.map(connection.queryValues(sql), ([row]) => row?.[0]))
+  const rows = (sql: string): Effect.Effect<ReadonlyArray<ReadonlyArray<unknown>>> =>
+    Effect.orDie(connection.queryValues(sql))
+  const value = (sql: string) => Effect.map(rows(sql), ([row]) => row?.[0])
   yield* Effect.orDie(
     connection.query("create table if not exists bench_commit (id bigserial primary key, payload text not null)")
   )
@@ -31,7 +35,8 @@ export const connect = Effect.fn("Database.connect")(function* (url: string) {
   return {
     url,
     version: String(yield* value("show server_version")),
-    walPosition: Effect.map(value("select (pg_current_wal_lsn() - '0/0')::text"), Number),
+    rows,
+    walPosition: Effect.map(value("select (pg_current_wal_insert_lsn() - '0/0')::text"), Number),
     checkpoint: Effect.asVoid(value("checkpoint")),
     commits: (count) => Effect.orDie(Effect.forEach(Array.from({ length: count }), () => commit)),
     other: Effect.fnUntraced(function* (name) {

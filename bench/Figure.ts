@@ -2,7 +2,7 @@
  * A measured figure: what it is called, beside what it is taken, what it is held against, and the line that it becomes.
  */
 import type { Effect, Scope } from "effect"
-import type { Bench } from "./Bench.ts"
+import type { Bench, Form } from "./Bench.ts"
 import type { Cost } from "./Cost.ts"
 import * as Costs from "./Cost.ts"
 import { median } from "./Quantile.ts"
@@ -55,6 +55,8 @@ export interface Family {
   readonly short?: true
   /** One round gives all that further rounds could add. */
   readonly once?: true
+  /** Rounds, where not as many as usual. */
+  readonly rounds?: Readonly<Record<Form, number>>
   /**
    * Sets up what all rounds use. What it opens lives as long as the rounds. `NotInstalled` leaves the family out; whatever
    * else fails ends the bench.
@@ -77,7 +79,10 @@ export interface Line {
   readonly max: number
   readonly peer?: string
   readonly peerMedian?: number
+  /** Median of the ratios of all pairs. */
   readonly ratio?: number
+  readonly ratioMin?: number
+  readonly ratioMax?: number
   readonly yardstick?: string
   readonly yardstickMedian?: number
   readonly yardstickRatio?: number
@@ -96,13 +101,28 @@ const isNumber = (value: number | undefined): value is number => value !== undef
 const rounded = (values: Readonly<Record<string, number>>): Record<string, number> =>
   Object.fromEntries(Object.entries(values).map(([name, value]) => [name, round(value)]))
 
+/**
+ * Of each round by itself. A machine that is slower for a while is so for both sides of a pair, which the medians of each
+ * side do not know.
+ */
+export const ratios = (samples: ReadonlyArray<Sample>, pick: (sample: Sample) => number | undefined) =>
+  samples.flatMap((sample) => {
+    const theirs = pick(sample)
+    return theirs === undefined ? [] : [sample.value / theirs]
+  })
+
 /** All rounds of a figure as one line. */
 export const line = (figure: Figure, samples: ReadonlyArray<Sample>, settings: Settings): Line => {
   const values = samples.map(({ value }) => value)
   const middle = median(values)
   const beside = (pick: (sample: Sample) => number | undefined) => {
-    const theirs = median(samples.map(pick).filter(isNumber))
-    return { theirs: round(theirs), ratio: middle / theirs }
+    const found = ratios(samples, pick)
+    return {
+      theirs: round(median(samples.map(pick).filter(isNumber))),
+      ratio: median(found),
+      least: round(Math.min(...found)),
+      most: round(Math.max(...found))
+    }
   }
   const peer = figure.peer === undefined ? undefined : beside((sample) => sample.peer)
   const yardstick = figure.yardstick === undefined ? undefined : beside((sample) => sample.yardstick)
@@ -118,7 +138,13 @@ export const line = (figure: Figure, samples: ReadonlyArray<Sample>, settings: S
     max: round(Math.max(...values)),
     ...(figure.peer === undefined || peer === undefined
       ? {}
-      : { peer: figure.peer, peerMedian: peer.theirs, ratio: round(peer.ratio) }),
+      : {
+          peer: figure.peer,
+          peerMedian: peer.theirs,
+          ratio: round(peer.ratio),
+          ratioMin: peer.least,
+          ratioMax: peer.most
+        }),
     ...(figure.yardstick === undefined || yardstick === undefined
       ? {}
       : {

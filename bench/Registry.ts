@@ -3,8 +3,11 @@
  */
 import type { Family } from "./Figure.ts"
 import * as Commands from "./figures/Commands.ts"
+import * as Fairness from "./figures/Fairness.ts"
 import * as Fetch from "./figures/Fetch.ts"
 import * as Http from "./figures/Http.ts"
+import * as Idle from "./figures/Idle.ts"
+import * as Managers from "./figures/Managers.ts"
 import * as Memory from "./figures/Memory.ts"
 import * as Queue from "./figures/Queue.ts"
 import * as Scale from "./figures/Scale.ts"
@@ -29,7 +32,11 @@ export const families: ReadonlyArray<Family> = [
   Memory.memoryOfHundredThousand,
   Memory.reopening,
   Scale.scale,
-  Http.http
+  Http.http,
+  // With simulated managers.
+  Managers.managers,
+  Idle.idle,
+  Fairness.fairness
 ]
 
 export interface Selection {

@@ -3,73 +3,58 @@
  */
 import { Console, Effect } from "effect"
 import * as Baseline from "./Baseline.ts"
-import type { Bench } from "./Bench.ts"
+import type { Bench, Form } from "./Bench.ts"
 import { line } from "./Figure.ts"
-import type { Family, Figure, Line, Prepared, Round } from "./Figure.ts"
+import type { Family, Figure, Line, Round, Sample } from "./Figure.ts"
 import { isNotInstalled } from "./NotInstalled.ts"
 
 export interface Options {
-  readonly rounds: number
-  /** What a figure must not fall behind; with it a figure that looks bad is taken again before it counts as lost. */
-  readonly baseline: Baseline.Entries | undefined
+  /** `usual`: of each family that does not say otherwise. `asked`: what whoever started the bench wants of all families. */
+  readonly rounds: { readonly usual: number; readonly asked: number | undefined }
+  /** What a figure must not fall behind. */
+  readonly baseline: Baseline.Entries
   readonly print: (line: Line) => Effect.Effect<void>
 }
 
 export interface Taken {
   readonly figure: Figure
-  readonly line: Line
+  readonly samples: ReadonlyArray<Sample>
+  /** Of rounds that were added because the figure, or another one of the family, seemed to have lost something. */
+  readonly added: ReadonlyArray<Sample>
 }
 
-/** How often a figure that looks bad is taken again, each time with all of its rounds. */
-const secondChances = 2
+/** Rounds that are added while a figure seems to have lost something. */
+const secondChances = 3
 
 const note = (text: string) => Console.error(`bench: ${text}`)
 
-const takeRounds = Effect.fnUntraced(function* (family: Family, prepared: Prepared, rounds: number) {
-  const names = family.figures.map(({ name }) => name).join(", ")
-  const count = family.once === true ? 1 : rounds
-  const taken: Array<Round> = []
-  for (let index = 1; index <= count; index++) {
-    yield* note(`${names}: round ${index} of ${count}`)
-    taken.push(yield* Effect.scoped(prepared.round))
-  }
-  return family.figures.map((figure): Taken => {
-    const samples = taken.flatMap((one) => one[figure.name] ?? [])
-    return { figure, line: line(figure, samples, prepared.settings) }
-  })
-})
+const countOf = ({ once, rounds: own }: Family, form: Form, { asked, usual }: Options["rounds"]): number =>
+  once === true ? 1 : (asked ?? own?.[form] ?? usual)
 
-/** Replaces what looks bad by the best of further tries. */
-const checked = Effect.fnUntraced(function* (
-  family: Family,
-  prepared: Prepared,
-  first: ReadonlyArray<Taken>,
-  { baseline, rounds }: Options
-) {
-  if (baseline === undefined) return first
-  let best = first
-  for (let chance = 0; chance < secondChances; chance++) {
-    const bad = best.filter((taken) => Baseline.loss(baseline, taken.figure, taken.line) !== undefined)
-    if (bad.length === 0) return best
-    yield* note(`${bad.map(({ figure }) => figure.name).join(", ")}: looks bad, once more`)
-    const again = yield* takeRounds(family, prepared, rounds)
-    best = best.map((taken) => {
-      const other = again.find(({ figure }) => figure.name === taken.figure.name)
-      return other === undefined
-        ? taken
-        : { figure: taken.figure, line: Baseline.better(taken.figure, taken.line, other.line) }
-    })
-  }
-  return best
-})
-
-const take = (bench: Bench, family: Family, options: Options) =>
+const take = (bench: Bench, family: Family, { baseline, print, rounds }: Options) =>
   Effect.gen(function* () {
+    const names = family.figures.map(({ name }) => name).join(", ")
     const prepared = yield* family.prepare(bench)
-    const first = yield* takeRounds(family, prepared, options.rounds)
-    const taken = yield* checked(family, prepared, first, options)
-    yield* Effect.forEach(taken, (one) => options.print(one.line), { discard: true })
-    return taken
+    const first: Array<Round> = []
+    const added: Array<Round> = []
+    const takeRound = (what: string) => Effect.andThen(note(`${names}: ${what}`), Effect.scoped(prepared.round))
+    const taken = () =>
+      family.figures.map((figure): Taken => {
+        const samplesOf = (some: ReadonlyArray<Round>) => some.flatMap((round) => round[figure.name] ?? [])
+        return { figure, samples: samplesOf(first), added: samplesOf(added) }
+      })
+    const isLost = (one: Taken) => Baseline.loss(baseline, one.figure, one.samples, one.added) !== undefined
+
+    const count = countOf(family, bench.form, rounds)
+    for (let index = 1; index <= count; index++) first.push(yield* takeRound(`round ${index} of ${count}`))
+    for (let chance = 1; chance <= secondChances && taken().some(isLost); chance++) {
+      added.push(yield* takeRound(`looks bad, once more (${chance} of ${secondChances})`))
+    }
+    const all = taken()
+    yield* Effect.forEach(all, (one) => print(line(one.figure, [...one.samples, ...one.added], prepared.settings)), {
+      discard: true
+    })
+    return all
   }).pipe(
     Effect.scoped,
     Effect.catchIf(isNotInstalled, (error) =>

@@ -5,13 +5,12 @@
 import { setTimeout as sleep } from "node:timers/promises"
 import { NodeRuntime } from "@effect/platform-node"
 import { Effect, Schedule, Stream } from "effect"
-import type { WorkResult } from "@muster/domain/Rpc/WorkLists"
 import * as ManagedTaskSource from "@muster/worker/ManagedTaskSource"
 import { TaskSource } from "@muster/worker/TaskSource"
 import { layerConfig } from "@muster/worker/WorkerConfig"
 
-/** Slower than a manager fills its buffer, so that the next task is always there. Milliseconds. */
-const pace = 2
+/** Before each fetch, in milliseconds: given as an argument. */
+const pause = Number(process.argv[2])
 
 const work = Effect.gen(function* () {
   const source = yield* TaskSource
@@ -20,17 +19,18 @@ const work = Effect.gen(function* () {
     .attach([{ name: "noop", concurrency: 1 }])
     .pipe(Stream.runDrain, Effect.forkScoped({ startImmediately: true }))
   yield* source.beat.pipe(Effect.repeat(Schedule.spaced("1 second")), Effect.forkScoped)
-  let ended: ReadonlyArray<WorkResult> = []
   for (;;) {
+    yield* Effect.promise(() => sleep(pause))
     const asked = performance.now()
-    const items = yield* source.next(1, ended)
+    const items = yield* source.next(1, [])
     const took = performance.now() - asked
-    yield* Effect.promise(() => sleep(pace))
     const now = Date.now()
-    ended = items.map(({ attempt, index, suiteId }) => ({
-      suiteId,
-      result: { index, attempt, outcome: "succeeded", startedAt: now, finishedAt: now, duration: pace, output: took }
-    }))
+    yield* source.ended(
+      items.map(({ attempt, index, suiteId }) => ({
+        suiteId,
+        result: { index, attempt, outcome: "succeeded", startedAt: now, finishedAt: now, duration: 0, output: took }
+      }))
+    )
   }
 })
 

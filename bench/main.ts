@@ -24,10 +24,14 @@ const { values: flags } = parseArgs({
   }
 })
 
-const usualRounds = { full: 5, quick: 1, short: 5 } satisfies Record<Bench.Form, number>
+/** Odd, so that the median is one of them. */
+const usualRounds = { full: 5, quick: 1, short: 11 } satisfies Record<Bench.Form, number>
 
 const form: Bench.Form = flags.quick ? "quick" : flags.short ? "short" : "full"
-const rounds = flags.rounds === undefined ? usualRounds[form] : Number(flags.rounds)
+const rounds = {
+  usual: usualRounds[form],
+  asked: flags.rounds === undefined ? undefined : Number(flags.rounds)
+}
 const selected = select(families, {
   only: flags.only.split(",").filter((name) => name !== ""),
   short: flags.short
@@ -39,8 +43,8 @@ const readBaseline = (): Baseline.Baseline => Schema.decodeUnknownSync(baselineT
 
 const save = (taken: ReadonlyArray<Run.Taken>) => {
   const all = readBaseline()
-  const entries = taken.flatMap(({ figure, line }) => {
-    const entry = Baseline.comparable(figure, line)
+  const entries = taken.flatMap(({ figure, samples }) => {
+    const entry = Baseline.entry(figure, samples)
     return entry === undefined ? [] : [[figure.name, entry] as const]
   })
   const next: Baseline.Baseline = { ...all, [form]: { ...all[form], ...Object.fromEntries(entries) } }
@@ -49,14 +53,19 @@ const save = (taken: ReadonlyArray<Run.Taken>) => {
 
 const takeAll = Effect.gen(function* () {
   const bench = yield* Bench.make(form)
-  const entries = flags.check ? (readBaseline()[form] ?? {}) : undefined
+  const baseline = flags.check ? (readBaseline()[form] ?? {}) : {}
   const taken = yield* Run.run(bench, selected, {
     rounds,
-    baseline: entries,
+    baseline,
     print: (line) => Console.log(JSON.stringify(line))
   })
   if (flags.save) save(taken)
-  const losses = taken.flatMap(({ figure, line }) => Baseline.loss(entries ?? {}, figure, line) ?? [])
+  const losses = taken.flatMap(({ added, figure, samples }) => Baseline.loss(baseline, figure, samples, added) ?? [])
+  const perhaps = taken
+    .flatMap(({ figure, samples }) => Baseline.suspicion(baseline, figure, samples) ?? [])
+    .filter(({ figure }) => losses.every((loss) => loss.figure !== figure))
+  for (const loss of perhaps)
+    yield* Console.error(`bench: noise, since it was not so in further rounds: ${Baseline.describe(loss)}`)
   for (const loss of losses) yield* Console.error(`bench: ${Baseline.describe(loss)}`)
   if (losses.length > 0) process.exitCode = 1
   else if (flags.check) yield* Console.error("bench: nothing was lost since the baseline")
@@ -72,7 +81,7 @@ const list = Effect.forEach(
   { discard: true }
 )
 
-if (!Number.isInteger(rounds) || rounds < 1) {
+if (rounds.asked !== undefined && (!Number.isInteger(rounds.asked) || rounds.asked < 1)) {
   console.error("bench: --rounds must be a whole number from 1 on")
   process.exitCode = 2
 } else if (selected.length === 0) {

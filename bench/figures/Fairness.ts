@@ -1,39 +1,41 @@
 /**
  * Many suites at once over a few managers: who is served when, and who does how much.
  */
-import { Effect } from "effect"
+import { Effect, Option, Stream } from "effect"
 import { decide } from "@muster/domain/Coordinator/Decider"
 import { evolve } from "@muster/domain/Coordinator/Evolve"
 import * as Coordinator from "@muster/domain/Coordinator/State"
 import { Epoch, ManagerId } from "@muster/domain/Manager/Id"
 import { SuiteId } from "@muster/domain/Suite/Id"
 import * as Wait from "../../test/e2e/support/Wait.ts"
+import type { Family, Figure } from "../Figure.ts"
 import { median } from "../Quantile.ts"
-import * as SimulatedManager from "../SimulatedManager.ts"
 import * as SimulatedSuite from "../SimulatedSuite.ts"
-import * as Spent from "../Spent.ts"
-import * as Watched from "../Watched.ts"
+import { workers } from "../Watched.ts"
+import type { Watched } from "../Watched.ts"
 
-export interface Settings {
-  readonly suites: number
-  readonly managers: number
-  readonly workers: number
-  /** Suites have 1 to this many tasks. */
-  readonly maxTasks: number
-  /** Tasks take up to this many milliseconds. */
-  readonly maxRunTime: number
-  /** Priorities are 0 to this, less one. */
-  readonly priorities: number
+const giniOfManagers: Figure = {
+  name: "fairness-gini",
+  unit: "Gini coefficient of the managers' work",
+  better: "lower",
+  goal: { of: "median", value: 0.2 }
 }
+const ended: Figure = {
+  name: "fairness-ended",
+  unit: "of the suites",
+  better: "higher",
+  portable: true,
+  goal: { of: "median", value: 1 }
+}
+const beyondOrder: Figure = { name: "fairness-wait-beyond-order", unit: "ms", better: "lower" }
+const plan: Figure = { name: "fairness-planning", unit: "ms", better: "lower" }
 
-export const defaults: Settings = {
-  suites: 500,
-  managers: 10,
-  workers: 4,
-  maxTasks: 40,
-  maxRunTime: 200,
-  priorities: 5
-}
+/** Suites have 1 to this many tasks. */
+const maxTasks = 40
+/** Tasks take up to this many milliseconds. */
+const maxRunTime = 200
+/** Priorities are 0 to this, less one. */
+const priorities = 5
 
 /** 0: all the same. Towards 1: one has it all. */
 export const gini = (values: ReadonlyArray<number>): number => {
@@ -75,79 +77,71 @@ export const overtaken = (served: ReadonlyArray<Served>): ReadonlyArray<number> 
   return waits
 }
 
-export const measure = Effect.fnUntraced(function* (settings: Settings) {
-  const { managers: count, maxRunTime, maxTasks, priorities, suites, workers } = settings
-  const { sql, system } = yield* Watched.make
-  const coordinator = yield* system.coordinator({ env: Watched.inLife })
-  const client = yield* system.client(coordinator.url)
+/** Suites of all sizes and priorities, with tasks that wait for managers. */
+const fill = ({ client }: Watched, suites: number) => {
   const draw = random(1)
-  const waiting = yield* Effect.forEach(
-    Array.from({ length: suites }, (_, place) => ({
-      place,
-      priority: Math.floor(draw() * priorities),
-      runTimes: Array.from({ length: 1 + Math.floor(draw() * maxTasks) }, () => Math.ceil(draw() * maxRunTime))
-    })),
-    ({ place, priority, runTimes }) =>
-      Effect.gen(function* () {
-        const { id } = yield* client.createSuite({ name: `fairness ${place}`, priority })
-        yield* client.submit(id, runTimes.map(SimulatedSuite.task))
-        return { id, place, priority, runTimes }
-      })
-  )
-  const total = waiting.reduce((sum, { runTimes }) => sum + runTimes.length, 0)
-  const work = waiting.reduce((sum, { runTimes }) => sum + runTimes.reduce((part, time) => part + time, 0), 0)
-
-  const began = performance.now()
-  const [managers, spent] = yield* Spent.during(
-    { sql, postgres: system.postgres.pid(), processes: [coordinator.pid, process.pid] },
-    Effect.gen(function* () {
-      const connected = yield* Effect.forEach(
-        Array.from({ length: count }, (_, index) => index),
-        (index) =>
-          SimulatedManager.connect({
-            url: coordinator.url,
-            token: system.enrolmentToken,
-            name: `simulated-${index}`,
-            workers
-          }),
-        { concurrency: "unbounded" }
-      )
-      const done = Effect.sync(() => connected.reduce((sum, manager) => sum + manager.done.tasks, 0))
-      yield* Wait.until("all tasks are done", done, (tasks) => tasks >= total, 300_000)
-      return connected
+  const drawn = Array.from({ length: suites }, (_, place) => ({
+    place,
+    priority: Math.floor(draw() * priorities),
+    runTimes: Array.from({ length: 1 + Math.floor(draw() * maxTasks) }, () => Math.ceil(draw() * maxRunTime))
+  }))
+  return Effect.forEach(
+    drawn,
+    Effect.fnUntraced(function* ({ place, priority, runTimes }) {
+      const { id } = yield* client.createSuite({ name: `fairness ${place}`, priority })
+      yield* client.submit(id, runTimes.map(SimulatedSuite.task))
+      return { id, place, priority, runTimes }
     })
   )
+}
+
+const sum = (values: ReadonlyArray<number>): number => values.reduce((total, value) => total + value, 0)
+
+/** What takes longer hangs: half a minute is usual. */
+const patience = "3 minutes"
+
+/** Runs what waits, on so many managers that come now. */
+const serve = Effect.fnUntraced(function* (watched: Watched, suites: number, count: number) {
+  const waiting = yield* fill(watched, suites)
+  const began = performance.now()
+  const managers = yield* Effect.forEach(
+    Array.from({ length: count }, (_, place) => place),
+    watched.connect,
+    { concurrency: "unbounded" }
+  )
+  const total = sum(waiting.map(({ runTimes }) => runTimes.length))
+  const done = Effect.sync(() => sum(managers.map((manager) => manager.done.tasks)))
+  const open = Stream.runCount(Stream.filter(watched.client.listSuites(), ({ tasks }) => tasks.pending > 0))
+  const limited = Effect.timeoutOption(patience)
+  yield* limited(Wait.until("all tasks are done", done, (tasks) => tasks >= total, Number.POSITIVE_INFINITY))
   const elapsed = performance.now() - began
   // The last results are on their way.
-  yield* Wait.until(
-    "all suites are complete",
-    sql.unsafe<{ open: number }>(
-      "select count(*)::int as open from muster.suites where queued + assigned + running > 0"
-    ),
-    ([row]) => row?.open === 0
+  const all = yield* limited(Wait.until("all suites ended", open, (left) => left === 0, 10_000)).pipe(
+    Effect.catchDefect(() => Effect.succeed(Option.none()))
   )
+  const left = Option.isSome(all) ? 0 : yield* open
+
   const firstGiven = new Map<SuiteId, number>()
   for (const { at, suiteId } of managers.flatMap(({ given }) => given)) {
     firstGiven.set(suiteId, Math.min(at, firstGiven.get(suiteId) ?? at))
   }
-  const waits = overtaken(
-    waiting.map(({ id, place, priority }) => ({ place, priority, at: firstGiven.get(id) ?? Number.NaN }))
-  )
+  const served = waiting.flatMap(({ id, place, priority }) => {
+    const at = firstGiven.get(id)
+    return at === undefined ? [] : [{ place, priority, at }]
+  })
+  const waits = overtaken(served)
+  const work = sum(waiting.flatMap(({ runTimes }) => runTimes))
   return {
-    settings,
+    ended: (suites - left) / suites,
+    longest: Math.max(...waits),
+    overtaken: waits.filter((wait) => wait > 0).length,
+    assignments: sum(managers.map(({ given }) => given.length)),
+    giniTasks: gini(managers.map((manager) => manager.done.tasks)),
+    giniBusy: gini(managers.map((manager) => manager.done.busy)),
     tasks: total,
     seconds: elapsed / 1_000,
     /** Part of the workers' time that went into tasks. */
-    utilisation: work / (elapsed * count * workers),
-    /** Suites that a worse one was served before, and for how long at most (milliseconds). */
-    overtaken: waits.filter((wait) => wait > 0).length,
-    longestOvertaken: Math.max(...waits),
-    assignments: managers.reduce((sum, { given }) => sum + given.length, 0),
-    giniTasks: gini(managers.map(({ done }) => done.tasks)),
-    giniBusy: gini(managers.map(({ done }) => done.busy)),
-    coordinatorCpu: spent.cpu[0],
-    postgresCpu: spent.postgresCpu,
-    spent
+    utilisation: work / (elapsed * count * workers)
   }
 })
 
@@ -182,18 +176,55 @@ const pool = (suites: number, managers: number, busy: number): Coordinator.State
 }
 
 /**
- * Milliseconds of one plan: while nothing can be given, when one manager has become free, and when all of them have. The
- * median of `rounds`.
+ * Milliseconds of one plan: while nothing can be given, when one manager has become free, and when all of them have.
+ * Medians.
  */
-export const planning = (suites: number, managers: number, rounds = 50) => {
+const planning = (suites: number, managers: number) => {
   const time = (busy: number): number => {
     const state = pool(suites, managers, busy)
-    const times = Array.from({ length: rounds }, () => {
+    const times = Array.from({ length: 25 }, () => {
       const began = performance.now()
       decide(state, { _tag: "Plan", now: 1_700_000_100_000 })
       return performance.now() - began
     })
     return median(times)
   }
-  return { suites, managers, nothingFree: time(managers), oneFree: time(managers - 1), allFree: time(0) }
+  return { nothingFree: time(managers), oneFree: time(managers - 1), allFree: time(0) }
+}
+
+export const fairness: Family = {
+  figures: [giniOfManagers, ended, beyondOrder, plan],
+  once: true,
+  prepare: Effect.fnUntraced(function* (bench) {
+    const suites = bench.size({ full: 500, quick: 40, short: 100 })
+    const managers = bench.size({ full: 10, quick: 4, short: 5 })
+    const planned = bench.size({ full: 1_000, quick: 100, short: 1_000 })
+    const watched = yield* bench.watched(1)
+    return {
+      settings: {
+        ...watched.settings,
+        suites,
+        managers,
+        workers,
+        tasksPerSuite: `1 to ${maxTasks}`,
+        taskMillis: `1 to ${maxRunTime}`,
+        priorities,
+        planned: `${planned} managers and ${planned * 10} suites`
+      },
+      round: Effect.gen(function* () {
+        const { assignments, giniBusy, giniTasks, longest, seconds, tasks, utilisation, ...found } = yield* serve(
+          watched,
+          suites,
+          managers
+        )
+        const times = planning(planned * 10, planned)
+        return {
+          [giniOfManagers.name]: { value: Math.max(giniTasks, giniBusy), detail: { giniTasks, giniBusy } },
+          [ended.name]: { value: found.ended, detail: { tasks, seconds, utilisation, assignments } },
+          [beyondOrder.name]: { value: longest, detail: { suitesOvertaken: found.overtaken } },
+          [plan.name]: { value: Math.max(...Object.values(times)), detail: times }
+        }
+      })
+    }
+  })
 }

@@ -14,6 +14,9 @@ const otherSuites = 50
 /** The part that is done before the first question, so that questions by state find both. */
 const head = 0.1
 
+/** An event of a large suite speaks of a thousand tasks: nobody reads many at once. */
+const eventPage = 10
+
 const routes = (suite: string, size: number): Readonly<Record<string, string>> => ({
   suites: "/v1/suites",
   suite: `/v1/suites/${suite}`,
@@ -22,8 +25,8 @@ const routes = (suite: string, size: number): Readonly<Record<string, string>> =
   tasksQueued: `/v1/suites/${suite}/tasks?state=queued&limit=100`,
   tasksFailed: `/v1/suites/${suite}/tasks?state=failed&limit=100`,
   task: `/v1/tasks/${suite}.${Math.floor(size / 2)}`,
-  events: "/v1/events?limit=100",
-  eventsOfSuite: `/v1/events?stream=suite-${suite}&limit=100`,
+  events: `/v1/events?limit=${eventPage}`,
+  eventsOfSuite: `/v1/events?stream=suite-${suite}&limit=${eventPage}`,
   managers: "/v1/managers"
 })
 
@@ -48,7 +51,14 @@ export const http: Family = {
       })
 
     return {
-      settings: { ...settings, tasks: size, otherSuites, load: "the suite's no-ops, drained at full speed", page: 100 },
+      settings: {
+        ...settings,
+        tasks: size,
+        otherSuites,
+        load: "the suite's no-ops, drained at full speed",
+        page: 100,
+        eventPage
+      },
       round: Effect.gen(function* () {
         yield* Effect.forEach(Array.from({ length: otherSuites }), () => client.createSuite({ name: "bench other" }))
         const suiteId = yield* Work.paused(client, "http")

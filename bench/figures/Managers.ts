@@ -1,71 +1,79 @@
 /**
- * Many managers that do nothing: what it costs to let them in and to keep them.
+ * Many managers that do nothing: what it costs to let them in and to keep them. They are simulated, but what they say to
+ * the coordinator, and over what, is real.
  */
 import { Effect } from "effect"
+import * as Activity from "../Activity.ts"
+import type { Family, Figure } from "../Figure.ts"
 import { quantile } from "../Quantile.ts"
-import * as SimulatedManager from "../SimulatedManager.ts"
-import type { SimulatedManager as Manager } from "../SimulatedManager.ts"
-import * as Spent from "../Spent.ts"
-import * as Watched from "../Watched.ts"
+import { workers } from "../Watched.ts"
+import type { Watched } from "../Watched.ts"
 
-export interface Settings {
-  readonly managers: number
-  /** Connections that are opened per second; 0: all at once. */
-  readonly rate: number
-  /** How long to watch them do nothing. Seconds; two heartbeats at least. */
-  readonly watch: number
-}
+const atMost = (value: number) => ({ better: "lower", goal: { of: "median", value } }) as const
 
-export const defaults: Settings = { managers: 1_000, rate: 50, watch: 60 }
+const processor: Figure = { name: "managers-processor", unit: "of one core", ...atMost(0.1) }
+const rows: Figure = { name: "managers-rows", unit: "rows/min", ...atMost(0) }
+const registration: Figure = { name: "managers-registration-p95", unit: "ms", ...atMost(100) }
+const heartbeat: Figure = { name: "managers-heartbeat-p95", unit: "ms", ...atMost(5) }
+
+/** Connections that are opened per second. All at once would be a storm, which is another thing to measure. */
+const rate = 50
 
 /** Opens connections at a steady rate, and waits until all managers are ready. */
-export const connectAll = (count: number, rate: number, options: Omit<SimulatedManager.Options, "name">) =>
+const connectAll = ({ connect }: Watched, count: number) =>
   Effect.forEach(
-    Array.from({ length: count }, (_, index) => index),
-    (index) =>
-      Effect.delay(
-        SimulatedManager.connect({ ...options, name: `simulated-${index}` }),
-        rate === 0 ? 0 : (index * 1_000) / rate
-      ),
+    Array.from({ length: count }, (_, place) => place),
+    (place) => Effect.delay(connect(place), (place * 1_000) / rate),
     { concurrency: "unbounded" }
   )
 
 const spread = (values: ReadonlyArray<number>) => ({
   p50: quantile(values, 0.5),
   p95: quantile(values, 0.95),
-  max: Math.max(...values)
+  max: Math.max(...values),
+  count: values.length
 })
 
-export const measure = Effect.fnUntraced(function* ({ managers: count, rate, watch }: Settings) {
-  const { sql, system } = yield* Watched.make
-  const coordinator = yield* system.coordinator({ env: Watched.inLife })
-  const options = { url: coordinator.url, token: system.enrolmentToken, workers: 4 }
-  const watched = { sql, postgres: system.postgres.pid(), processes: [coordinator.pid, process.pid] }
-  // Warm: compiled code and prepared statements.
-  yield* Effect.scoped(connectAll(20, 20, options))
-
-  const [managers, arrival] = yield* Spent.during(watched, connectAll(count, rate, options))
-  // What was set off by the arrival comes to rest.
-  yield* Effect.sleep("15 seconds")
-  for (const manager of managers) manager.heartbeats.length = 0
-  const [, rest] = yield* Spent.during(watched, Effect.sleep(watch * 1_000))
-  const heartbeats = managers.flatMap((manager: Manager) => manager.heartbeats)
-  return {
-    settings: { managers: count, rate, watch },
-    registration: spread(managers.map(({ registration }) => registration)),
-    /** CPU milliseconds of the coordinator and of Postgres for one manager's arrival. */
-    arrival: {
-      coordinator: ((arrival.cpu[0] ?? 0) * 1_000) / count,
-      simulators: ((arrival.cpu[1] ?? 0) * 1_000) / count,
-      postgres: (arrival.postgresCpu * 1_000) / count
-    },
-    heartbeat: { ...spread(heartbeats), count: heartbeats.length },
-    /** Parts of one core. */
-    atRest: {
-      coordinator: (rest.cpu[0] ?? 0) / rest.seconds,
-      simulators: (rest.cpu[1] ?? 0) / rest.seconds,
-      postgres: rest.postgresCpu / rest.seconds
-    },
-    rest
-  }
-})
+export const managers: Family = {
+  figures: [processor, rows, registration, heartbeat],
+  once: true,
+  prepare: Effect.fnUntraced(function* (bench) {
+    const count = bench.size({ full: 1_000, quick: 50, short: 200 })
+    // What was set off by the arrival comes to rest.
+    const settling = Activity.delay + bench.size({ full: 10, quick: 2, short: 5 })
+    const resting = bench.size({ full: 40, quick: 11, short: 20 })
+    const watched = yield* bench.watched(1)
+    return {
+      settings: { ...watched.settings, managers: count, workers, arrivals: `${rate}/s`, restSeconds: resting },
+      round: Effect.gen(function* () {
+        // Warm: compiled code and prepared statements.
+        yield* Effect.scoped(connectAll(watched, 20))
+        const [connected, arrival] = yield* watched.costing(connectAll(watched, count))
+        yield* Effect.sleep(settling * 1_000)
+        for (const manager of connected) manager.heartbeats.length = 0
+        const { activity, spent } = yield* watched.rest(resting)
+        const arrivals = spread(connected.map((manager) => manager.registration))
+        const beats = spread(connected.flatMap(({ heartbeats }) => heartbeats))
+        const ofCore = (seconds: number) => seconds / spent.seconds
+        const each = (seconds: number) => (seconds * 1_000) / count
+        const written = Object.values(activity.rows).reduce((sum, number) => sum + number, 0)
+        return {
+          [processor.name]: {
+            value: ofCore(spent.cpuSeconds.coordinator),
+            detail: { postgres: ofCore(spent.cpuSeconds.postgres), simulators: ofCore(spent.cpuSeconds.bench) }
+          },
+          [rows.name]: { value: (written * 60) / spent.seconds, detail: activity.rows },
+          [registration.name]: {
+            value: arrivals.p95,
+            detail: {
+              ...arrivals,
+              coordinatorMillisEach: each(arrival.cpuSeconds.coordinator),
+              postgresMillisEach: each(arrival.cpuSeconds.postgres)
+            }
+          },
+          [heartbeat.name]: { value: beats.p95, detail: beats }
+        }
+      })
+    }
+  })
+}

@@ -1,10 +1,11 @@
 /**
- * What a coordinator needs while many tasks wait, and how long it takes to go on with them after it was killed.
+ * What a coordinator needs while many tasks wait, and how long it takes to go on with them after it was
+ * restarted in good order.
  */
 import { Effect } from "effect"
 import type { Bench } from "../Bench.ts"
 import type { Family, Figure } from "../Figure.ts"
-import * as Resident from "../Resident.ts"
+import * as Processes from "../Processes.ts"
 import * as Wait from "../../test/e2e/support/Wait.ts"
 import * as Work from "../Work.ts"
 
@@ -36,7 +37,7 @@ export const memoryOfHundredThousand: Family = {
     const { coordinator, settings } = yield* filled(bench, count)
     return {
       settings,
-      round: Effect.sync(() => ({ [hundredThousand.name]: { value: Resident.megabytes(coordinator.pid) } }))
+      round: Effect.sync(() => ({ [hundredThousand.name]: { value: Processes.megabytes(coordinator.pid) } }))
     }
   }),
   once: true
@@ -49,11 +50,11 @@ export const reopening: Family = {
     const count = bench.size({ full: 1_000_000, quick: 10_000, short: 1_000_000 })
     const { coordinator, settings, suiteId, system } = yield* filled(bench, count)
     return {
-      settings: { ...settings, from: "the new coordinator is ready", to: "the first task is leased" },
+      settings: { ...settings, restart: "TERM", from: "it is ready", to: "the first task is leased" },
       round: Effect.gen(function* () {
-        const megabytes = Resident.megabytes(coordinator.pid)
-        yield* coordinator.kill("SIGKILL")
-        yield* coordinator.exited
+        const megabytes = Processes.megabytes(coordinator.pid)
+        const stopped = yield* Work.timed(Effect.andThen(coordinator.kill("SIGTERM"), coordinator.exited))
+        const began = performance.now()
         const { url } = yield* system.coordinator({ port: coordinator.port })
         const ready = performance.now()
         const client = yield* system.client(url)
@@ -65,7 +66,10 @@ export const reopening: Family = {
         yield* client.cancelSuite(suiteId)
         return {
           [million.name]: { value: megabytes },
-          [reopen.name]: { value: leased, detail: { firstAnswer: answered, firstLease: leased } }
+          [reopen.name]: {
+            value: leased,
+            detail: { firstAnswer: answered, firstLease: leased, stopping: stopped, starting: ready - began }
+          }
         }
       })
     }

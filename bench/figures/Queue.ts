@@ -3,24 +3,14 @@
  * queues. All but Redis are in the same Postgres server.
  */
 import { Effect } from "effect"
-import type { Form, Muster } from "../Bench.ts"
+import type { Form } from "../Bench.ts"
 import type { Family, Figure, Settings } from "../Figure.ts"
 import type * as Peer from "../peers/Peer.ts"
 import * as Work from "../Work.ts"
 
-/** Submits to a paused suite, then has it run: the cost of each apart. */
-const submitAndDrain = Effect.fnUntraced(function* ({ client, costing, database }: Muster, count: number) {
-  const suiteId = yield* Work.paused(client, "queue")
-  yield* database.checkpoint
-  const submission = yield* Work.timed(Work.submit(client, suiteId, Work.noop, count)).pipe(costing(count))
-  yield* database.checkpoint
-  const draining = yield* Work.run(client, suiteId, count).pipe(costing(count))
-  yield* client.cancelSuite(suiteId)
-  return { submission, draining }
-})
-
 interface Options {
   readonly peer: Peer.Name
+  readonly rounds?: Readonly<Record<Form, number>>
   readonly submit?: Figure
   readonly drain: Figure
   readonly sizes: Readonly<Record<Form, number>>
@@ -28,26 +18,31 @@ interface Options {
   readonly settings: Settings
 }
 
-const family = ({ drain, peer: peerName, settings, sizes, submit }: Options): Family => ({
+const family = ({ drain, peer: peerName, rounds, settings, sizes, submit }: Options): Family => ({
+  ...(rounds === undefined ? {} : { rounds }),
   figures: submit === undefined ? [drain] : [submit, drain],
   prepare: Effect.fnUntraced(function* (bench) {
     const muster = yield* bench.muster("handlers")
     const peer = yield* bench.peer(peerName)
     const count = bench.size(sizes)
 
-    const theirs = Effect.gen(function* () {
-      yield* peer.reset
-      yield* muster.database.checkpoint
-      const submitted = yield* peer.rate("submit", count)
-      yield* muster.database.checkpoint
-      return { submitted, drained: yield* peer.rate("drain", count) }
-    })
+    const { client, costing, database } = muster
 
     return {
       settings: { ...muster.settings, tasks: count, handler: "noop", batch: 1_000, batchesAtOnce: 4, ...settings },
+      // Ours and theirs in turns, so that each pair sees the machine in the same mood. Nobody pays for what was written before.
       round: Effect.gen(function* () {
-        const { draining, submission } = yield* submitAndDrain(muster, count)
-        const { drained, submitted } = yield* theirs
+        yield* peer.reset
+        const suiteId = yield* Work.paused(client, "queue")
+        yield* database.checkpoint
+        const submission = yield* Work.timed(Work.submit(client, suiteId, Work.noop, count)).pipe(costing(count))
+        yield* database.checkpoint
+        const submitted = yield* peer.rate("submit", count)
+        yield* database.checkpoint
+        const draining = yield* Work.run(client, suiteId, count).pipe(costing(count))
+        yield* database.checkpoint
+        const drained = yield* peer.rate("drain", count)
+        yield* client.cancelSuite(suiteId)
         const sample = ([took, cost]: typeof draining, peerValue: number) => ({
           value: Work.perSecond(count, took),
           peer: peerValue,
@@ -64,6 +59,9 @@ const family = ({ drain, peer: peerName, settings, sizes, submit }: Options): Fa
 
 const rate = { unit: "tasks/s", better: "higher" } as const
 
+/** Of large suites, which take half a minute each, and where there is no goal. */
+const fewRounds = { full: 3, quick: 1, short: 3 }
+
 const graphileSettings: Settings = {
   peerBatch: "5,000, 4 at once",
   peerDrain: "one process, concurrency 24, localQueue 500, completions batched; until the last job has begun"
@@ -74,7 +72,7 @@ export const queue: Family = {
     peer: "graphile",
     submit: { ...rate, name: "submit", peer: "graphile-worker addJobs", goal: { of: "ratio", value: 1.5 } },
     drain: { ...rate, name: "noop-drain", peer: "graphile-worker", goal: { of: "ratio", value: 1.5 } },
-    sizes: { full: 50_000, quick: 5_000, short: 10_000 },
+    sizes: { full: 50_000, quick: 5_000, short: 20_000 },
     settings: graphileSettings
   }),
   short: true
@@ -82,6 +80,7 @@ export const queue: Family = {
 
 export const largeQueue: Family = family({
   peer: "graphile",
+  rounds: fewRounds,
   drain: { ...rate, name: "noop-drain-large", peer: "graphile-worker", goal: { of: "ratio", value: 4 } },
   sizes: { full: 200_000, quick: 20_000, short: 200_000 },
   settings: graphileSettings
@@ -90,6 +89,7 @@ export const largeQueue: Family = family({
 /** For information only: these have no goal. */
 export const besidePgBoss: Family = family({
   peer: "pgboss",
+  rounds: fewRounds,
   submit: { ...rate, name: "pg-boss-submit", peer: "pg-boss insert" },
   drain: { ...rate, name: "pg-boss-drain", peer: "pg-boss" },
   sizes: { full: 20_000, quick: 2_000, short: 20_000 },
@@ -98,6 +98,7 @@ export const besidePgBoss: Family = family({
 
 export const besideBullMq: Family = family({
   peer: "bullmq",
+  rounds: fewRounds,
   submit: { ...rate, name: "bullmq-submit", peer: "BullMQ addBulk" },
   drain: { ...rate, name: "bullmq-drain", peer: "BullMQ" },
   sizes: { full: 20_000, quick: 2_000, short: 20_000 },
@@ -113,6 +114,7 @@ const dbosRun: Figure = { ...rate, name: "dbos-run", peer: "DBOS startWorkflow" 
 /** DBOS runs workflows as they are started, so both sides submit and run at the same time. */
 export const besideDbos: Family = {
   figures: [dbosRun],
+  rounds: fewRounds,
   prepare: Effect.fnUntraced(function* (bench) {
     const { client, costing, database, settings } = yield* bench.muster("handlers")
     const dbos = yield* bench.peer("dbos")

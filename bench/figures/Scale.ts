@@ -24,12 +24,12 @@ const start: Figure = { ...kept, name: "scale-queued-to-started" }
 
 const sizes: Readonly<Record<Form, ReadonlyArray<number>>> = {
   full: [10_000, 100_000, 1_000_000],
-  quick: [1_000, 5_000, 20_000],
+  quick: [5_000, 20_000, 50_000],
   short: [10_000, 100_000]
 }
 
 /** Small suites are over soon, so they are measured more often: about this many tasks of each size. */
-const leastTasks: Readonly<Record<Form, number>> = { full: 100_000, quick: 3_000, short: 30_000 }
+const leastTasks: Readonly<Record<Form, number>> = { full: 100_000, quick: 15_000, short: 30_000 }
 
 /** Rates at one size; the start of a single task as starts per second. */
 interface Rates {

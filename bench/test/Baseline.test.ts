@@ -1,6 +1,5 @@
 import { assert, describe, it } from "@effect/vitest"
 import * as Baseline from "../Baseline.ts"
-import { line } from "../Figure.ts"
 import type { Figure, Sample } from "../Figure.ts"
 
 const rate: Figure = { name: "drain", unit: "tasks/s", better: "higher", peer: "graphile-worker" }
@@ -10,35 +9,34 @@ const entries: Baseline.Entries = {
   start: { value: 4, of: "ratio to commit" }
 }
 
-const measured = (figure: Figure, sample: Sample) => line(figure, [sample], {})
-const lossOf = (figure: Figure, sample: Sample) => Baseline.loss(entries, figure, measured(figure, sample))
+const lossOf = (figure: Figure, ...samples: ReadonlyArray<Sample>) => Baseline.loss(entries, figure, samples, [])
 
 describe("what can be compared", () => {
   it("is the ratio to the peer, before that to a yardstick", () => {
     const both: Figure = { ...latency, peer: "graphile-worker" }
-    assert.deepStrictEqual(Baseline.comparable(both, measured(both, { value: 3, peer: 2, yardstick: 1 })), {
+    assert.deepStrictEqual(Baseline.entry(both, [{ value: 3, peer: 2, yardstick: 1 }]), {
       value: 1.5,
       of: "ratio to graphile-worker"
     })
   })
 
   it("is the ratio to the yardstick where there is no peer", () => {
-    assert.deepStrictEqual(Baseline.comparable(latency, measured(latency, { value: 3, yardstick: 2 })), {
-      value: 1.5,
-      of: "ratio to commit"
-    })
+    assert.deepStrictEqual(Baseline.entry(latency, [{ value: 3, yardstick: 2 }]), { value: 1.5, of: "ratio to commit" })
   })
 
   it("is the value itself only if no machine's speed is in it", () => {
     const memory: Figure = { name: "memory", unit: "MB", better: "lower" }
-    assert.isUndefined(Baseline.comparable(memory, measured(memory, { value: 180 })))
-    const portable: Figure = { ...memory, portable: true }
-    assert.deepStrictEqual(Baseline.comparable(portable, measured(portable, { value: 180 })), { value: 180, of: "MB" })
+    assert.isUndefined(Baseline.entry(memory, [{ value: 180 }]))
+    assert.deepStrictEqual(Baseline.entry({ ...memory, portable: true }, [{ value: 180 }]), { value: 180, of: "MB" })
   })
 
   it("is nothing of a figure that is too noisy", () => {
-    const noisy: Figure = { ...rate, unchecked: true }
-    assert.isUndefined(Baseline.comparable(noisy, measured(noisy, { value: 3, peer: 2 })))
+    assert.isUndefined(Baseline.entry({ ...rate, unchecked: true }, [{ value: 3, peer: 2 }]))
+  })
+
+  it("is the median of the rounds", () => {
+    const samples = [3, 1, 2].map((value) => ({ value, peer: 1 }))
+    assert.strictEqual(Baseline.entry(rate, samples)?.value, 2)
   })
 })
 
@@ -64,9 +62,12 @@ describe("a loss", () => {
   })
 
   it("is not there for a figure that is new, or that has another peer now", () => {
-    assert.isUndefined(Baseline.loss({}, rate, measured(rate, { value: 1, peer: 100 })))
-    const other: Figure = { ...rate, peer: "pg-boss" }
-    assert.isUndefined(Baseline.loss(entries, other, measured(other, { value: 1, peer: 100 })))
+    assert.isUndefined(Baseline.loss({}, rate, [{ value: 1, peer: 100 }], []))
+    assert.isUndefined(lossOf({ ...rate, peer: "pg-boss" }, { value: 1, peer: 100 }))
+  })
+
+  it("is not there for what was not measured", () => {
+    assert.isUndefined(lossOf(rate))
   })
 
   it("says what was measured and what it was before", () => {
@@ -78,10 +79,30 @@ describe("a loss", () => {
   })
 })
 
-describe("the better of two lines", () => {
-  it("is the one with the better ratio, not the higher value", () => {
-    const [one, other] = [measured(rate, { value: 100, peer: 50 }), measured(rate, { value: 200, peer: 150 })]
-    assert.strictEqual(Baseline.better(rate, one, other), one)
-    assert.strictEqual(Baseline.better(rate, other, one), one)
+describe("rounds that are added to what looks bad", () => {
+  const bad = { value: 100, peer: 100 }
+  const good = { value: 160, peer: 100 }
+  const after = (...added: ReadonlyArray<Sample>) => Baseline.loss(entries, rate, [bad, good, bad], added)
+
+  it("confirm a loss when all of them show it", () => {
+    assert.isDefined(after())
+    assert.strictEqual(after(bad, { value: 120, peer: 100 }, bad)?.measured, 1.2)
+  })
+
+  it("deny it when one of them does not", () => {
+    assert.isUndefined(after(bad, good))
+  })
+
+  it("confirm it by the lowest of what should be little", () => {
+    const slow = [
+      { value: 9, yardstick: 1 },
+      { value: 6, yardstick: 1 }
+    ]
+    assert.strictEqual(Baseline.loss(entries, latency, slow, slow)?.measured, 6)
+    assert.isUndefined(Baseline.loss(entries, latency, slow, [...slow, { value: 5, yardstick: 1 }]))
+  })
+
+  it("do not bring up what did not look bad", () => {
+    assert.isUndefined(Baseline.loss(entries, rate, [good], [bad, bad, bad]))
   })
 })

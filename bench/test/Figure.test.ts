@@ -44,6 +44,22 @@ describe("a line", () => {
     assert.isFalse(found.met)
   })
 
+  it("has the median of the ratios of all pairs, not the ratio of the medians", () => {
+    const found = line(
+      besidePeer,
+      [
+        { value: 100, peer: 50 },
+        { value: 20, peer: 12 },
+        { value: 80, peer: 100 }
+      ],
+      settings
+    )
+    assert.strictEqual(found.ratio, 1.67)
+    assert.strictEqual(found.ratioMin, 0.8)
+    assert.strictEqual(found.ratioMax, 2)
+    assert.isTrue(found.met)
+  })
+
   it("may hold the median against the goal although there is a peer", () => {
     const found = line({ ...besidePeer, goal: { of: "median", value: 100 } }, [{ value: 120, peer: 200 }], settings)
     assert.strictEqual(found.ratio, 0.6)

@@ -20,13 +20,7 @@ describe("the figures", () => {
   })
 
   it("of the form for CI are few, unless others are asked for", () => {
-    assert.deepStrictEqual(names({ only: [], short: true }), [
-      "submit",
-      "noop-drain",
-      "queued-to-started-p50",
-      "queued-to-started-p99",
-      "commands"
-    ])
+    assert.deepStrictEqual(names({ only: [], short: true }), ["submit", "noop-drain", "commands"])
     assert.deepStrictEqual(names({ only: ["memory-1m"], short: true }), ["memory-1m"])
   })
 })

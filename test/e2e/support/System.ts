@@ -27,6 +27,23 @@ export interface Manager extends Process.Process {
   readonly directory: string
 }
 
+/** How the programs are started. */
+export interface Programs {
+  /** Arguments of Node for a coordinator. */
+  readonly coordinator: ReadonlyArray<string>
+  /** Arguments of Node for a manager. */
+  readonly manager: ReadonlyArray<string>
+  /** What a manager starts a worker with, where it does not know by itself. */
+  readonly worker?: ReadonlyArray<string>
+}
+
+/** From TypeScript, so that a test needs no build. */
+export const sources = {
+  coordinator: [...nodeFlags, source("server/src/main.ts")],
+  manager: [source("manager/src/main.ts")],
+  worker: [process.execPath, source("worker/src/main.ts")]
+} satisfies Programs
+
 /** The database server; it can be killed and started again on the same data and port. */
 export interface Postgres {
   readonly url: string
@@ -50,6 +67,8 @@ export interface System {
     /** That of one that has gone, to take its place. */
     readonly directory?: string
     readonly env?: Readonly<Record<string, string>>
+    /** How it is started, if not like all else. */
+    readonly programs?: Programs
   }) => Effect.Effect<Manager, never, Scope.Scope>
   readonly client: (url: string | ReadonlyArray<string>) => Effect.Effect<MusterClient["Service"], never, Scope.Scope>
   readonly adminToken: string
@@ -107,7 +126,7 @@ const startPostgres = (directory: string) =>
     } satisfies Postgres
   })
 
-export const make: Effect.Effect<System, never, Scope.Scope> = Effect.gen(function* () {
+export const makeWith = Effect.fnUntraced(function* (programs: Programs): Effect.fn.Return<System, never, Scope.Scope> {
   const home = yield* Process.directory("e2e")
   const postgres = yield* startPostgres(join(home, "data"))
   let started = 0
@@ -121,7 +140,7 @@ export const make: Effect.Effect<System, never, Scope.Scope> = Effect.gen(functi
       const url = `http://127.0.0.1:${port}`
       const running = yield* Process.start({
         name: `coordinator-${started++}`,
-        args: [...nodeFlags, source("server/src/main.ts")],
+        args: programs.coordinator,
         logs: home,
         env: {
           MUSTER_DATABASE_URL: postgres.url,
@@ -138,9 +157,10 @@ export const make: Effect.Effect<System, never, Scope.Scope> = Effect.gen(functi
     manager: Effect.fnUntraced(function* (options) {
       const name = options.name ?? `manager-${started++}`
       const directory = options.directory ?? join(home, name)
+      const { manager, worker } = options.programs ?? programs
       const running = yield* Process.start({
         name,
-        args: [source("manager/src/main.ts")],
+        args: manager,
         logs: home,
         env: {
           MUSTER_URL: options.urls.join(","),
@@ -149,7 +169,7 @@ export const make: Effect.Effect<System, never, Scope.Scope> = Effect.gen(functi
           MUSTER_MANAGER_DIR: directory,
           MUSTER_MANAGER_WORKERS: String(options.workers ?? 2),
           MUSTER_MANAGER_TAGS: (options.tags ?? []).join(","),
-          MUSTER_WORKER_COMMAND: JSON.stringify([process.execPath, source("worker/src/main.ts")]),
+          ...(worker === undefined ? {} : { MUSTER_WORKER_COMMAND: JSON.stringify(worker) }),
           MUSTER_RECONNECT_MIN: "200ms",
           ...options.env
         }
@@ -162,3 +182,5 @@ export const make: Effect.Effect<System, never, Scope.Scope> = Effect.gen(functi
       )
   }
 })
+
+export const make: Effect.Effect<System, never, Scope.Scope> = makeWith(sources)

@@ -76,21 +76,10 @@ const lossOf =
  */
 export const suspicion = lossOf((_, found) => median(found))
 
-const ofBest = lossOf(({ better }, found) => (better === "higher" ? Math.max : Math.min)(...found))
-
 /**
- * What a figure lost for certain, if rounds were added because it was under suspicion: the best of these shows it too. Noise
- * makes a figure bad for a moment, a real loss makes it bad each time.
+ * The same by the best round: only this fails a check. Noise makes some rounds bad, a real loss makes all of them bad.
  */
-export const loss = (
-  entries: Entries,
-  figure: Figure,
-  samples: ReadonlyArray<Sample>,
-  added: ReadonlyArray<Sample>
-) => {
-  const suspected = suspicion(entries, figure, samples)
-  return suspected === undefined || added.length === 0 ? suspected : ofBest(entries, figure, added)
-}
+export const loss = lossOf(({ better }, found) => (better === "higher" ? Math.max : Math.min)(...found))
 
 export const describe = ({ baseline, figure, loss: lost, measured, of }: Loss): string =>
   `${figure} lost ${Math.round(lost * 100)} %: baseline ${baseline}, measured ${measured} (${of})`

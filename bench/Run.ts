@@ -19,8 +19,6 @@ export interface Options {
 export interface Taken {
   readonly figure: Figure
   readonly samples: ReadonlyArray<Sample>
-  /** Of rounds that were added because the figure, or another one of the family, seemed to have lost something. */
-  readonly added: ReadonlyArray<Sample>
 }
 
 /** Rounds that are added while a figure seems to have lost something. */
@@ -35,23 +33,22 @@ const take = (bench: Bench, family: Family, { baseline, print, rounds }: Options
   Effect.gen(function* () {
     const names = family.figures.map(({ name }) => name).join(", ")
     const prepared = yield* family.prepare(bench)
-    const first: Array<Round> = []
-    const added: Array<Round> = []
-    const takeRound = (what: string) => Effect.andThen(note(`${names}: ${what}`), Effect.scoped(prepared.round))
+    const found: Array<Round> = []
+    const takeRound = Effect.fnUntraced(function* (what: string) {
+      yield* note(`${names}: ${what}`)
+      found.push(yield* Effect.scoped(prepared.round))
+    })
     const taken = () =>
-      family.figures.map((figure): Taken => {
-        const samplesOf = (some: ReadonlyArray<Round>) => some.flatMap((round) => round[figure.name] ?? [])
-        return { figure, samples: samplesOf(first), added: samplesOf(added) }
-      })
-    const isLost = (one: Taken) => Baseline.loss(baseline, one.figure, one.samples, one.added) !== undefined
+      family.figures.map((figure): Taken => ({ figure, samples: found.flatMap((round) => round[figure.name] ?? []) }))
+    const isLost = ({ figure, samples }: Taken) => Baseline.loss(baseline, figure, samples) !== undefined
 
     const count = countOf(family, bench.form, rounds)
-    for (let index = 1; index <= count; index++) first.push(yield* takeRound(`round ${index} of ${count}`))
+    for (let index = 1; index <= count; index++) yield* takeRound(`round ${index} of ${count}`)
     for (let chance = 1; chance <= secondChances && taken().some(isLost); chance++) {
-      added.push(yield* takeRound(`looks bad, once more (${chance} of ${secondChances})`))
+      yield* takeRound(`looks bad, once more (${chance} of ${secondChances})`)
     }
     const all = taken()
-    yield* Effect.forEach(all, (one) => print(line(one.figure, [...one.samples, ...one.added], prepared.settings)), {
+    yield* Effect.forEach(all, ({ figure, samples }) => print(line(figure, samples, prepared.settings)), {
       discard: true
     })
     return all

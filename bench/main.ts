@@ -60,12 +60,12 @@ const takeAll = Effect.gen(function* () {
     print: (line) => Console.log(JSON.stringify(line))
   })
   if (flags.save) save(taken)
-  const losses = taken.flatMap(({ added, figure, samples }) => Baseline.loss(baseline, figure, samples, added) ?? [])
+  const losses = taken.flatMap(({ figure, samples }) => Baseline.loss(baseline, figure, samples) ?? [])
   const perhaps = taken
     .flatMap(({ figure, samples }) => Baseline.suspicion(baseline, figure, samples) ?? [])
     .filter(({ figure }) => losses.every((loss) => loss.figure !== figure))
   for (const loss of perhaps)
-    yield* Console.error(`bench: noise, since it was not so in further rounds: ${Baseline.describe(loss)}`)
+    yield* Console.error(`bench: in the median, but not in the best round, ${Baseline.describe(loss)}`)
   for (const loss of losses) yield* Console.error(`bench: ${Baseline.describe(loss)}`)
   if (losses.length > 0) process.exitCode = 1
   else if (flags.check) yield* Console.error("bench: nothing was lost since the baseline")

@@ -21,7 +21,6 @@ const p99: Figure = { ...common, unchecked: true, name: "queued-to-started-p99",
 
 export const start: Family = {
   figures: [p50, p99],
-  rounds: { full: 5, quick: 1, short: 5 },
   prepare: Effect.fnUntraced(function* (bench) {
     const { client, database, settings } = yield* bench.muster("handlers")
     const graphile = yield* bench.peer("graphile")

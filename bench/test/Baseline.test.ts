@@ -9,7 +9,7 @@ const entries: Baseline.Entries = {
   start: { value: 4, of: "ratio to commit" }
 }
 
-const lossOf = (figure: Figure, ...samples: ReadonlyArray<Sample>) => Baseline.loss(entries, figure, samples, [])
+const lossOf = (figure: Figure, ...samples: ReadonlyArray<Sample>) => Baseline.loss(entries, figure, samples)
 
 describe("what can be compared", () => {
   it("is the ratio to the peer, before that to a yardstick", () => {
@@ -62,7 +62,7 @@ describe("a loss", () => {
   })
 
   it("is not there for a figure that is new, or that has another peer now", () => {
-    assert.isUndefined(Baseline.loss({}, rate, [{ value: 1, peer: 100 }], []))
+    assert.isUndefined(Baseline.loss({}, rate, [{ value: 1, peer: 100 }]))
     assert.isUndefined(lossOf({ ...rate, peer: "pg-boss" }, { value: 1, peer: 100 }))
   })
 
@@ -79,30 +79,22 @@ describe("a loss", () => {
   })
 })
 
-describe("rounds that are added to what looks bad", () => {
+describe("several rounds", () => {
   const bad = { value: 100, peer: 100 }
   const good = { value: 160, peer: 100 }
-  const after = (...added: ReadonlyArray<Sample>) => Baseline.loss(entries, rate, [bad, good, bad], added)
 
-  it("confirm a loss when all of them show it", () => {
-    assert.isDefined(after())
-    assert.strictEqual(after(bad, { value: 120, peer: 100 }, bad)?.measured, 1.2)
+  it("are under suspicion by their median, and confirm it only when the best of them does", () => {
+    assert.isDefined(Baseline.suspicion(entries, rate, [bad, good, bad]))
+    assert.isUndefined(lossOf(rate, bad, good, bad))
+    assert.strictEqual(lossOf(rate, bad, { value: 120, peer: 100 })?.measured, 1.2)
   })
 
-  it("deny it when one of them does not", () => {
-    assert.isUndefined(after(bad, good))
-  })
-
-  it("confirm it by the lowest of what should be little", () => {
+  it("have the lowest of what should be little as the best", () => {
     const slow = [
       { value: 9, yardstick: 1 },
       { value: 6, yardstick: 1 }
     ]
-    assert.strictEqual(Baseline.loss(entries, latency, slow, slow)?.measured, 6)
-    assert.isUndefined(Baseline.loss(entries, latency, slow, [...slow, { value: 5, yardstick: 1 }]))
-  })
-
-  it("do not bring up what did not look bad", () => {
-    assert.isUndefined(Baseline.loss(entries, rate, [good], [bad, bad, bad]))
+    assert.strictEqual(lossOf(latency, ...slow)?.measured, 6)
+    assert.isUndefined(lossOf(latency, ...slow, { value: 5, yardstick: 1 }))
   })
 })

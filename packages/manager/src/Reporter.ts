@@ -50,8 +50,8 @@ interface Batch {
   canWait: boolean
 }
 
-/** A report has at most so many results, and about so many bytes: a frame has a limit. */
-const maxResults = 2_000
+/** A report has at most so many results, and about so many bytes: a frame has a limit, and a coordinator has others to hear. */
+const maxResults = 1_000
 const maxWeight = 4 * 1024 * 1024
 
 /** Between two reports there are so many milliseconds, unless nothing more is to be expected. */

@@ -68,6 +68,8 @@ export interface Asked<State, Command, Event, A> {
   readonly actor: string
   /** Absent for what repeats harmlessly by itself. */
   readonly commandId?: string | undefined
+  /** How many things it speaks of (default 1). */
+  readonly weight?: number | undefined
   /** The answer, from the events that the command caused and the state that they left. */
   readonly answer: (events: ReadonlyArray<Versioned<Event>>, state: State) => A
   /**
@@ -85,6 +87,9 @@ export interface Aggregate<State, Command, Event, Error> {
 
 /** Commands in one commit at most. */
 const maxBatch = 512
+
+/** What the commands of one commit may weigh: others want to be heard between two commits, and within 10 ms. */
+const maxWeight = 2_500
 
 /** How long a command waits for a store that cannot be reached before it is answered with `Unavailable`. Milliseconds. */
 const storePatience = 15_000
@@ -119,6 +124,9 @@ interface Doubtful<State, Command, Event, Error> {
   readonly asked: Asked<State, Command, Event, unknown>
   readonly answer: Exit.Exit<unknown, Error> | undefined
 }
+
+const weightOf = <State, Command, Event, Error>({ asked }: Entry<State, Command, Event, Error>): number =>
+  typeof asked === "function" ? 0 : (asked.weight ?? 1)
 
 const commandIdOf = <State, Command, Event, Error>(entry: Entry<State, Command, Event, Error>): string | undefined =>
   typeof entry.asked === "function" ? undefined : entry.asked.commandId
@@ -408,7 +416,11 @@ export const make = <State, Command, Event extends { readonly _tag: string }, Er
       return byState === undefined || byState <= lookedAt ? wake : Math.min(wake, byState)
     })
 
-    yield* nextBatch.pipe(Effect.flatMap(carryThrough), Effect.forever, Effect.forkScoped)
+    yield* nextBatch.pipe(
+      Effect.flatMap((batch) => Effect.forEach(ofWeight(batch, weightOf), carryThrough, { discard: true })),
+      Effect.forever,
+      Effect.forkScoped
+    )
     yield* Effect.addFinalizer(() => writeSnapshot)
 
     const enqueue = (asked: AnyEntry["asked"]) =>
@@ -430,6 +442,22 @@ export const make = <State, Command, Event extends { readonly _tag: string }, Er
       look: <A>(at: (state: State) => A) => enqueue(at) as Effect.Effect<A, Error | Unavailable>
     }
   })
+
+/** Cuts a list into runs that weigh no more than a commit may; what is heavier by itself is alone. At least one run. */
+const ofWeight = <A>(all: ReadonlyArray<A>, weigh: (one: A) => number): ReadonlyArray<ReadonlyArray<A>> => {
+  const runs: Array<Array<A>> = [[]]
+  let weight = 0
+  for (const one of all) {
+    const own = weigh(one)
+    if (weight > 0 && weight + own > maxWeight) {
+      runs.push([])
+      weight = 0
+    }
+    runs.at(-1)?.push(one)
+    weight += own
+  }
+  return runs
+}
 
 /** Events fetched at once while loading: each may hold ten thousand tasks. */
 const loadBatch = 32

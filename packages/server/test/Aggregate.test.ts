@@ -86,6 +86,30 @@ layer(MemoryStore)("Aggregate", (test) => {
     })
   )
 
+  test.effect("commits what is heavy in several steps, in order, so that others are heard between them", () =>
+    Effect.gen(function* () {
+      const store = yield* EventStore.EventStore
+      const commits: Array<number> = []
+      const counted = EventStore.EventStore.of({
+        ...store,
+        append: (append) => {
+          commits.push(append.events.length)
+          return store.append(append)
+        }
+      })
+      const aggregate = yield* Aggregate.make(define("account-heavy")).pipe(
+        Effect.provideService(EventStore.EventStore, counted)
+      )
+      const weights = [1_000, 1_500, 1, 1, 9_000, 1]
+      const sums = yield* Effect.all(
+        weights.map((weight) => aggregate.ask({ ...add(1), weight })),
+        { concurrency: "unbounded" }
+      )
+      assert.deepStrictEqual(sums, [1, 2, 3, 4, 5, 6])
+      assert.deepStrictEqual(commits, [2, 2, 1, 1])
+    })
+  )
+
   test.effect("lets a refused command disturb no other", () =>
     Effect.gen(function* () {
       const aggregate = yield* Aggregate.make(define("account-refused"))

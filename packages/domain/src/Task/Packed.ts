@@ -128,6 +128,20 @@ const unpackUnknown = (row: unknown): Result.Result<AttemptResult, SchemaIssue.I
   return isPlain(row) ? Result.succeed(result) : Result.mapError(decodeResult(result), (error) => error.issue)
 }
 
+/** The results of rows that somebody else packed. */
+export const unpackAll = (rows: unknown): Result.Result<ReadonlyArray<AttemptResult>, SchemaIssue.Issue> => {
+  if (!Array.isArray(rows)) {
+    return Result.fail(new SchemaIssue.InvalidValue({ expected: "an array of packed results" }, rows))
+  }
+  const results: Array<AttemptResult> = []
+  for (const [place, row] of rows.entries()) {
+    const result = unpackUnknown(row)
+    if (Result.isFailure(result)) return Result.fail(new SchemaIssue.Pointer([place], result.failure))
+    results.push(result.success)
+  }
+  return Result.succeed(results)
+}
+
 /** Results of any number of attempts. In JSON they are packed. */
 export const AttemptResults = Schema.declare((_): _ is ReadonlyArray<AttemptResult> => true, {
   expected: "results of attempts",
@@ -135,18 +149,7 @@ export const AttemptResults = Schema.declare((_): _ is ReadonlyArray<AttemptResu
     Schema.link<ReadonlyArray<AttemptResult>>()(
       Schema.Any,
       SchemaTransformation.transformEffect<ReadonlyArray<AttemptResult>, unknown>({
-        decode: (rows) => {
-          if (!Array.isArray(rows)) {
-            return Effect.fail(new SchemaIssue.InvalidValue({ expected: "an array of packed results" }, rows))
-          }
-          const results: Array<AttemptResult> = []
-          for (const [place, row] of rows.entries()) {
-            const result = unpackUnknown(row)
-            if (Result.isFailure(result)) return Effect.fail(new SchemaIssue.Pointer([place], result.failure))
-            results.push(result.success)
-          }
-          return Effect.succeed(results)
-        },
+        decode: (rows) => Effect.fromResult(unpackAll(rows)),
         encode: (results) => Effect.succeed(results.map(pack))
       })
     )

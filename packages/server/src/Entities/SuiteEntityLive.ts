@@ -46,8 +46,8 @@ const eventCost = 20
 /** How often managers are told again to end tasks that shall end and have not. Milliseconds. */
 const cancelAgainAfter = 2_000
 
-/** The most that one lease gives. */
-const maxLease = 10_000
+/** The most that one lease gives: to find and send more would keep others waiting. */
+const maxLease = 2_500
 
 /** The longest that a lease waits for its first task. Milliseconds. */
 const maxWait = 60_000
@@ -164,6 +164,7 @@ export const layer: Layer.Layer<never, never, Sharding | EventStore | Coordinato
         ask({
           ...payload,
           command: (now) => ({ _tag: "SubmitTasks", tasks: payload.tasks, now }),
+          weight: payload.tasks.length,
           answer: (events) => ({ firstIndex: firstIndexOf(events), count: payload.tasks.length })
         }),
       Close: ({ payload }) => command(payload, (now) => ({ _tag: "CloseSuite", now })),
@@ -239,6 +240,7 @@ export const layer: Layer.Layer<never, never, Sharding | EventStore | Coordinato
           return yield* ask({
             ...payload,
             command: (now) => ({ _tag: "ReportTasks", manager, epoch, started, ended, returned, random, now }),
+            weight: ended.length,
             answer: (events) => {
               const accepted = countAttempts(events, "AttemptsEnded")
               const late = countAttempts(events, "LateResultsRecorded")

@@ -50,6 +50,8 @@ const environment = (
 
 const handler = Effect.fn("server.start")(function* (values: Values) {
   const provider = ConfigProvider.fromEnv({ env: environment(values, yield* Environment) })
+  const NodeFlags = yield* Effect.promise(() => import("@muster/server/NodeFlags"))
+  NodeFlags.apply()
   const Server = yield* Effect.promise(() => import("@muster/server/Server"))
   const ServerConfig = yield* Effect.promise(() => import("@muster/server/ServerConfig"))
   const config = yield* Effect.mapError(ServerConfig.config.parse(provider), (error: Config.ConfigError) =>

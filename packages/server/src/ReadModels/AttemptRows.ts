@@ -63,7 +63,7 @@ const toView = (row: AttemptColumns, number: number): AttemptView => ({
   epoch: row.epoch as Epoch | null,
   startedAt: Query.instantOrNull(row.started_at),
   finishedAt: Query.instantOrNull(row.finished_at),
-  duration: row.duration,
+  duration: Query.millisOrNull(row.duration),
   exitCode: row.exit_code,
   signal: row.signal,
   outcome: outcomeOf(row.outcome),

@@ -6,6 +6,7 @@ import type { SqlClient } from "effect/sql/SqlClient"
 import { isSqlError } from "effect/sql/SqlError"
 import type { SqlError } from "effect/sql/SqlError"
 import { Unavailable } from "@muster/domain/Errors"
+import { toMicroseconds } from "@muster/domain/Task/Packed"
 import * as SqlFailure from "../SqlFailure.ts"
 
 /** A database that is away for a moment is for the caller to wait for; anything else is an error in the statement. */
@@ -30,6 +31,10 @@ export const run = <Row extends object>(
 export const instant = (date: Date): string => date.toISOString()
 
 export const instantOrNull = (date: Date | null): string | null => (date === null ? null : date.toISOString())
+
+/** A run time, of which the column holds seven digits: the rest of what comes out of it is noise. Milliseconds. */
+export const millisOrNull = (duration: number | null): number | null =>
+  duration === null ? null : toMicroseconds(duration)
 
 /** Makes a text match itself in `like`. */
 export const likeLiteral = (text: string): string => text.replaceAll(/[\\%_]/g, (character) => `\\${character}`)

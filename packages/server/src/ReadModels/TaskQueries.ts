@@ -123,7 +123,7 @@ const toView = (row: TaskRow): TaskView => ({
   submittedAt: Query.instant(row.submitted_at),
   startedAt: Query.instantOrNull(row.started_at),
   finishedAt: Query.instantOrNull(row.finished_at),
-  duration: row.duration,
+  duration: Query.millisOrNull(row.duration),
   manager: row.manager,
   priority: row.priority,
   labels: row.labels,

@@ -23,6 +23,7 @@ import type { TaskSpec } from "@muster/domain/Task/Spec"
 import * as Text from "@muster/domain/Text"
 import * as Aggregate from "../../src/Aggregate.ts"
 import * as LogEvent from "../../src/LogEvent.ts"
+import { toMicroseconds } from "@muster/domain/Task/Packed"
 import * as EventStore from "../../src/EventStore.ts"
 import * as PgEventStore from "../../src/PgEventStore.ts"
 import * as Settlements from "../../src/ReadModels/Settlements.ts"
@@ -112,7 +113,7 @@ const viewOf = (id: SuiteId, row: SuiteReference.TaskRow) => ({
   submittedAt: instantOf(row.submitted_at),
   startedAt: instantOf(row.started_at),
   finishedAt: instantOf(row.finished_at),
-  duration: row.duration,
+  duration: row.duration === null ? null : toMicroseconds(row.duration),
   manager: row.manager,
   priority: row.priority,
   labels: row.labels,

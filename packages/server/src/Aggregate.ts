@@ -89,7 +89,7 @@ export interface Aggregate<State, Command, Event, Error> {
 const maxBatch = 512
 
 /** What the commands of one commit may weigh: others want to be heard between two commits, and within 10 ms. */
-const maxWeight = 2_500
+const maxWeight = 1_000
 
 /** How long a command waits for a store that cannot be reached before it is answered with `Unavailable`. Milliseconds. */
 const storePatience = 15_000

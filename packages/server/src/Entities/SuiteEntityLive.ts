@@ -47,7 +47,7 @@ const eventCost = 20
 const cancelAgainAfter = 2_000
 
 /** The most that one lease gives: to find and send more would keep others waiting. */
-const maxLease = 2_500
+const maxLease = 1_000
 
 /** The longest that a lease waits for its first task. Milliseconds. */
 const maxWait = 60_000

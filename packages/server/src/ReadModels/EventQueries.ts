@@ -58,7 +58,7 @@ const fromLogPlace = (cursor: EventStore.Cursor) => logCursors.encode([String(cu
 const maxPageWeight = 4 * 1024 ** 2
 
 /** Events that are read at once: a page outgrows its weight by no more than these. */
-const readAtOnce = 4
+const readAtOnce = 5
 
 /** Roughly the number of characters of a value as JSON. */
 const weigh = (value: unknown): number => {
@@ -95,6 +95,18 @@ export const make = Effect.gen(function* () {
     Effect.catchTag("EventStoreError", unavailable)
   )
 
+  /** Whether anything follows a cursor, without a look at what it is. */
+  const hasMore = Effect.fnUntraced(
+    function* (stream: string | undefined, cursor: string) {
+      if (stream !== undefined) {
+        return (yield* store.lastVersion(stream)) > (yield* streamCursors(stream).decode(cursor, 0))
+      }
+      const after = asLogPlace(yield* logCursors.decode(cursor, ["0", 0]))
+      return (yield* store.readAll({ after, limit: 1, types: [] })).scanned > 0
+    },
+    Effect.catchTag("EventStoreError", unavailable)
+  )
+
   const read = (stream: string | undefined, cursor: string | undefined, limit: number) =>
     stream === undefined ? readLog(cursor, limit) : readStream(stream, cursor, limit)
 
@@ -112,8 +124,8 @@ export const make = Effect.gen(function* () {
       weight += weigh(batch.events)
     }
     // A full page may be the last one: the next one would be empty, and a reader should not have to find out.
-    const more = yield* read(filter.stream, cursor, 1)
-    return { items, nextCursor: more.events.length > 0 && cursor !== undefined ? cursor : null }
+    const next = cursor ?? null
+    return { items, nextCursor: next !== null && (yield* hasMore(filter.stream, next)) ? next : null }
   })
 
   const after = Effect.fn("EventQueries.after")(

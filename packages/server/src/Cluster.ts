@@ -32,7 +32,10 @@ const timings = {
   shardLockExpiration: "4 seconds",
   refreshAssignmentsInterval: "1 second",
   runnerHealthCheckInterval: "1 second",
-  sendRetryInterval: "50 millis"
+  sendRetryInterval: "50 millis",
+  // A coordinator whose session in Postgres broke has lost its shards and takes them again when its actors have ended. These
+  // have requests that wait for minutes; whoever sent one sends it again.
+  entityTerminationTimeout: "1 second"
 } as const
 
 /**

@@ -413,6 +413,34 @@ describe("Aggregate with a store that fails", () => {
     }).pipe(Effect.provide(MemoryStore))
   )
 
+  it.effect("refuses what it has not answered when it closes, and what comes later, so that both are asked again", () =>
+    Effect.gen(function* () {
+      const store = yield* EventStore.EventStore
+      const appending = yield* Deferred.make<void>()
+      const scope = yield* Scope.make()
+      const aggregate = yield* Aggregate.make(define("account-closing")).pipe(
+        Scope.provide(scope),
+        Effect.provideService(EventStore.EventStore, {
+          ...store,
+          append: () => Effect.andThen(Deferred.succeed(appending, undefined), Effect.never)
+        })
+      )
+      const parked = yield* Effect.forkChild(
+        aggregate.ask({ ...take(-1), wait: { limit: 60_000, while: () => true } }),
+        { startImmediately: true }
+      )
+      yield* aggregate.look(() => undefined)
+      const taken = yield* Effect.forkChild(aggregate.ask(add(1)), { startImmediately: true })
+      yield* Deferred.await(appending)
+      const waiting = yield* Effect.forkChild(aggregate.ask(add(2)), { startImmediately: true })
+      yield* Scope.close(scope, Exit.void)
+      for (const fiber of [parked, taken, waiting]) {
+        assert.strictEqual((yield* Effect.flip(Fiber.join(fiber)))._tag, "Unavailable")
+      }
+      assert.strictEqual((yield* Effect.flip(aggregate.ask(add(3))))._tag, "Unavailable")
+    }).pipe(Effect.provide(MemoryStore))
+  )
+
   it.effect("answers with Unavailable when its patience is over", () =>
     Effect.gen(function* () {
       const never = yield* Deferred.make<never, EventStore.EventStoreError>()

@@ -51,6 +51,9 @@ const cancelAgainAfter = 2_000
 /** The most that one lease gives: to find and send more would keep others waiting. */
 const maxLease = 1_000
 
+/** Before the pool is told of what needs no planning: the answers of this commit go first. Milliseconds. */
+const calmPause = 2
+
 /** The longest that a lease waits for its first task. Milliseconds. */
 const maxWait = 60_000
 
@@ -84,7 +87,7 @@ export const layer: Layer.Layer<never, never, Needs> = SuiteEntity.toLayer(
         encode: (state) => (state._tag === "Missing" ? undefined : Snapshot.encode(state)),
         decode: Snapshot.decode
       },
-      committed: (_state, events) => Effect.suspend(() => committed(events)),
+      committed: (state, events) => Effect.suspend(() => committed(state, events)),
       wakeAt: (state) => (state._tag === "Missing" ? undefined : State.nextRetryAt(state))
     })
 
@@ -107,8 +110,12 @@ export const layer: Layer.Layer<never, never, Needs> = SuiteEntity.toLayer(
       }
     }
 
+    // What was submitted is leased already.
+    let isCalm = false
+
     const announcer = yield* Announcer.make(
       Effect.gen(function* () {
+        if (isCalm) yield* Effect.sleep(calmPause)
         const now = yield* Effect.clockWith((clock) => clock.currentTimeMillis)
         const current = yield* aggregate.look((state) => work(state, now))
         if (current === undefined) return undefined
@@ -132,8 +139,9 @@ export const layer: Layer.Layer<never, never, Needs> = SuiteEntity.toLayer(
       }).pipe(Effect.catch(() => Effect.succeed(cancelAgainAfter)))
     )
 
-    const committed = (events: ReadonlyArray<Versioned<SuiteEvent>>) =>
+    const committed = (state: SuiteState, events: ReadonlyArray<Versioned<SuiteEvent>>) =>
       Effect.gen(function* () {
+        isCalm = state._tag === "Existing" && State.taskCounts(state).queued === 0
         metrics.suiteCommitted(events.map(({ event }) => event))
         for (const { event, version } of events) {
           waits.note(event)

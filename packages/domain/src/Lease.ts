@@ -29,21 +29,45 @@ const drift = 0.01
 
 export const make = (duration: number): Lease => ({ duration, margin: killTime + Math.ceil(duration * drift) })
 
-/** When a machine kills what is left, if its lease began then. */
-export const killAt = ({ duration, margin }: Lease, begin: number): number => begin + duration - margin
-
 /** When the tasks of a machine may be handed on that was heard last then, or may have been. */
 export const handOnAt = ({ duration, margin }: Lease, heard: number): number => heard + duration + margin
 
 /** Between two renewals, where `usual` is that between two heartbeats: several may fail before anything has to end. */
 export const renewEvery = ({ duration }: Lease, usual: number): number => Math.min(usual, Math.floor(duration / 6))
 
+/** For how long an answer is waited for on one connection before another one is tried, where `usual` is for how long else. */
+export const answerWithin = ({ duration }: Lease, usual: number): number => Math.min(usual, Math.floor(duration / 3))
+
 /** A machine that was not heard for this long is doubted, where `usual` is for how long others are not. */
 export const doubtAfter = ({ duration }: Lease, usual: number): number =>
   Math.min(usual, Math.floor((duration * 2) / 3))
 
-/** Time from TERM to KILL before the end of a lease: what a suite's tasks have by default, if that is short beside it. */
-export const graceOf = ({ duration }: Lease, usual: number): number => Math.min(usual, Math.floor(duration / 6))
+/** The steps towards the end of a lease, by the machine's boot clock. All processes of the machine keep to the same. */
+export const Deadline = Schema.Struct({
+  /** No task begins after this. */
+  begin: Schema.Int,
+  /** What runs is ended in good order: TERM, the time that is left, KILL. */
+  term: Schema.Int,
+  /** What is left is killed with its worker. */
+  kill: Schema.Int
+})
+export type Deadline = typeof Deadline.Type
 
-/** A task does not begin when there is less than this left until its TERM would come. */
-export const leastToBegin = ({ duration }: Lease): number => Math.floor(duration / 20)
+/** For a KILL in good order and the word of it, before workers are killed. Milliseconds. */
+const settleTime = 250
+
+/** The steps of a lease that began then, for tasks that have `grace` milliseconds from TERM to KILL if there is time. */
+export const deadline = ({ duration, margin }: Lease, begunAt: number, grace: number): Deadline => {
+  const kill = begunAt + duration - margin
+  const term = kill - settleTime - Math.min(grace, Math.floor(duration / 6))
+  return { begin: term - Math.floor(duration / 20), term, kill }
+}
+
+/** Of a lease that was never renewed. */
+export const noDeadline: Deadline = { begin: 0, term: 0, kill: 0 }
+
+/** Time from TERM to KILL for what is to be ended now. */
+export const graceLeft = ({ kill }: Deadline, now: number): number => Math.max(0, kill - settleTime - now)
+
+/** Why an attempt has ended as `lease_lost`, for people. */
+export const lostMessage = "its machine was cut off from the coordinators, and ended it before its lease was over"

@@ -18,8 +18,8 @@ const Suites = Schema.Literals([suite(1), suite(2)])
 const ofSuite = { ...ofSession, suiteId: Suites }
 
 const ready = Schema.TaggedStruct("Ready", ofSession)
-const lease = Schema.UndefinedOr(Schema.Struct({ duration: Schema.Literal(5_000), margin: Schema.Literal(1_050) }))
-const assign = Schema.TaggedStruct("Assign", { ...ofSuite, lease })
+const MaybeLease = Schema.UndefinedOr(Schema.Struct({ duration: Schema.Literal(5_000), margin: Schema.Literal(1_050) }))
+const assign = Schema.TaggedStruct("Assign", { ...ofSuite, lease: MaybeLease })
 const released = Schema.TaggedStruct("Released", ofSuite)
 const changeActivity = Schema.TaggedStruct("ChangeActivity", {
   ...ofSession,

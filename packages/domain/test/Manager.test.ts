@@ -592,7 +592,7 @@ describe("a suite that asks for a lease", () => {
   })
 
   it("does not matter to a manager that says goodbye: it has ended everything", () => {
-    assert.deepStrictEqual(owed(...onLease, { ...left, suiteId: suite(1) } as typeof Manager.ManagerLeft.Type), [
+    assert.deepStrictEqual(owed(...onLease, { ...left, suiteId: suite(1) }), [
       { instance: "a", epoch: one, suiteId: suite(1) }
     ])
   })

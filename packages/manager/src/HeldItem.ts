@@ -1,6 +1,7 @@
 /**
  * A task that a worker has, and what becomes of it when the worker is no more.
  */
+import * as Lease from "@muster/domain/Lease"
 import type { WorkItem } from "@muster/domain/Rpc/WorkLists"
 import type { AttemptResult } from "@muster/domain/Task"
 
@@ -25,8 +26,9 @@ export interface Death {
    * - `died`: by itself, or killed by somebody else
    * - `blocked`: killed by its manager because its thread did nothing any more
    * - `dismissed`: ended by its manager, whose work is to be done by others
+   * - `lease_lost`: ended by whoever saw first that the lease of its suite was over
    */
-  readonly reason: "died" | "blocked" | "dismissed"
+  readonly reason: "died" | "blocked" | "dismissed" | "lease_lost"
 }
 
 /** What becomes of the tasks of a dead worker. */
@@ -70,9 +72,11 @@ export const settle = (
       ? "cancelled"
       : death.reason === "dismissed"
         ? "lost"
-        : death.reason === "blocked" && limit !== undefined && finishedAt - startedAt >= limit
-          ? "timed_out"
-          : "crashed"
+        : death.reason === "lease_lost"
+          ? "lease_lost"
+          : death.reason === "blocked" && limit !== undefined && finishedAt - startedAt >= limit
+            ? "timed_out"
+            : "crashed"
     results.push({
       index,
       attempt,
@@ -94,7 +98,8 @@ const exitOf = (death: Death) => ({
 const messages: Readonly<Record<Death["reason"], (death: Death) => string>> = {
   died: describe,
   blocked: (death) => `worker process ${death.pid} did not react any more and was killed`,
-  dismissed: () => "its manager was shut down"
+  dismissed: () => "its manager was shut down",
+  lease_lost: () => Lease.lostMessage
 }
 
 /**

@@ -48,6 +48,10 @@ export interface Shape {
   readonly giveBack: () => void
   /** Ends an attempt: TERM or interruption, grace, KILL. Its `settle` is called as ever. Harmless for one that ended. */
   readonly cancel: (attempt: Attempt) => void
+  /** As `cancel`, because the lease of its suite ends: within `grace` milliseconds, and what has not begun is given back. */
+  readonly expire: (attempt: Attempt, grace: number) => void
+  /** If this worker hangs beyond this moment of the boot clock, it is to be killed with all that it runs. */
+  readonly limit: (kill: number | undefined) => void
   /** Process group of a running command. */
   readonly processId: (attempt: Attempt) => number | undefined
   /** Ends everything at once and without grace: the worker goes. */

@@ -7,6 +7,7 @@
 import { Effect } from "effect"
 import type { Cause, Exit, Fiber, Schema } from "effect"
 import * as InputProblem from "@muster/domain/Api/InputProblem"
+import * as Lease from "@muster/domain/Lease"
 import type * as Handler from "@muster/domain/Handler"
 import { taskId } from "@muster/domain/Suite/Id"
 import type { AttemptResult, HandlerSpec, Outcome } from "@muster/domain/Task"
@@ -14,7 +15,7 @@ import { finishedAt, toMicroseconds } from "@muster/domain/Task/Packed"
 import * as Text from "@muster/domain/Text"
 import type { Announcement, Attempt } from "./Executor.ts"
 import { notStarted } from "./Executor.ts"
-import * as ExitCode from "./ExitCode.ts"
+import * as ExitCode from "@muster/domain/WorkerExit"
 import * as Module from "./Handler/Module.ts"
 import { noopHandler } from "./Handler/Noop.ts"
 import { refuse } from "./Handler/Output.ts"
@@ -101,7 +102,7 @@ interface Running {
   readonly fiber: Fiber.Fiber<unknown, unknown>
   readonly context: RunContext
   readonly conclude: (outcome: Outcome | undefined, exit: Exit.Exit<unknown, unknown> | undefined) => void
-  ending: Extract<Outcome, "timed_out" | "cancelled"> | undefined
+  ending: Extract<Outcome, "timed_out" | "cancelled" | "lease_lost"> | undefined
 }
 
 export class HandlerExecutor {
@@ -154,6 +155,7 @@ export class HandlerExecutor {
         settle({
           ...times(),
           outcome: outcome ?? "failed",
+          ...(outcome === "lease_lost" ? { message: Lease.lostMessage } : {}),
           ...(isHanging ? { message: `handler "${spec.handler}" does not heed its interruption` } : {})
         })
       },
@@ -164,6 +166,15 @@ export class HandlerExecutor {
   cancel(attempt: Attempt): void {
     const running = this.running.get(attempt)
     if (running !== undefined) this.end(running, "cancelled")
+  }
+
+  /** Interrupts it. If it does not heed that, its worker is about to end. */
+  expire(attempt: Attempt): void {
+    const running = this.running.get(attempt)
+    if (running === undefined || running.ending !== undefined) return
+    running.ending = "lease_lost"
+    running.context.abort()
+    running.fiber.interruptUnsafe()
   }
 
   /** Interrupts what runs. Does not wait: the end of the process ends what does not heed that. */

@@ -31,6 +31,11 @@ export const layer: Layer.Layer<Executor, never, WorkerConfig | ScratchDirectory
         commands.cancel(attempt)
         handlers.cancel(attempt)
       },
+      expire: (attempt, grace) => {
+        commands.expire(attempt, grace)
+        handlers.expire(attempt)
+      },
+      limit: (kill) => commands.limit(kill),
       processId: (attempt) => commands.processId(attempt),
       endAll: Effect.andThen(handlers.endAll, commands.endAll)
     } satisfies Shape)

@@ -63,6 +63,8 @@ export class ScriptedCoordinator {
   submitted = 0
   ended = false
   heartbeatInterval = 500
+  /** With what age leases are renewed; without one they are not. */
+  proofAge: number | undefined = 0
   /** What becomes of reports: they are answered, or recorded without an answer, or not even heard. */
   reporting: "answered" | "unanswered" | "unheard" = "answered"
   /** Everything that happened, in its order. */
@@ -205,7 +207,11 @@ export class ScriptedCoordinator {
           this.ready.push(epoch)
           this.log.push(`ready ${epoch}`)
         }),
-      Heartbeat: ({ epoch, managerId }) => this.note(managerId, epoch, () => this.heartbeats++),
+      Heartbeat: ({ epoch, managerId, renews = false }) =>
+        Effect.as(
+          this.note(managerId, epoch, () => this.heartbeats++),
+          renews && this.proofAge !== undefined ? { age: this.proofAge } : undefined
+        ),
       ChangeActivity: ({ activity, epoch, managerId }) =>
         this.note(managerId, epoch, () => this.activities.push(activity)),
       LeaseTasks: ({ commandId, max, wait }) =>

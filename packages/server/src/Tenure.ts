@@ -1,16 +1,15 @@
 /**
- * Since when this coordinator has each of its shards, and when it last made sure. Between two looks a shard may have been
- * lost without a word, so only what was so at the last look is certain.
+ * Which shards this coordinator has, and when it last made sure. Between two looks a shard may have been lost without a
+ * word, so only what was so at the last look is certain.
  */
 import { Context, Layer } from "effect"
 import type { ShardId } from "effect/cluster/ShardId"
 import * as BootClock from "./BootClock.ts"
 
-/** By this machine's boot clock. */
 export interface Holding {
-  /** From here on nobody else had it. */
-  readonly since: number
-  /** When the look began that found that it was still ours. */
+  /** Of the time for which nobody else has it. An actor of an earlier one knows nothing of what happened in between. */
+  readonly number: number
+  /** When the look began that found that it was still ours, by the boot clock. */
   readonly provenAt: number
 }
 
@@ -19,7 +18,7 @@ export class Tenure extends Context.Service<
   {
     /** Nothing: it is somebody else's, as far as is known. */
     readonly of: (shard: Pick<ShardId, "id">) => Holding | undefined
-    /** These shards were taken, by an attempt that began then: until some moment of it they were somebody else's. */
+    /** These shards were taken, by an attempt that began then. */
     readonly taken: (shards: Iterable<number>, begunAt: number) => void
     /** A look that began then has found these shards to be still ours. */
     readonly proven: (shards: Iterable<number>, begunAt: number) => void
@@ -29,13 +28,13 @@ export class Tenure extends Context.Service<
   }
 >()("@muster/server/Tenure") {}
 
-export const make = (now: () => number = BootClock.now): Tenure["Service"] => {
+export const make = (): Tenure["Service"] => {
   const held = new Map<number, Holding>()
+  let last = 0
   return {
     of: ({ id }) => held.get(id),
     taken: (shards, begunAt) => {
-      const since = now()
-      for (const shard of shards) held.set(shard, { since, provenAt: begunAt })
+      for (const shard of shards) held.set(shard, { number: ++last, provenAt: begunAt })
     },
     proven: (shards, begunAt) => {
       for (const shard of shards) {
@@ -54,13 +53,10 @@ export const make = (now: () => number = BootClock.now): Tenure["Service"] => {
 export const layer: Layer.Layer<Tenure> = Layer.sync(Tenure, make)
 
 /** For a process that is certain to be alone. */
-export const layerAlone: Layer.Layer<Tenure> = Layer.sync(Tenure, () => {
-  const since = BootClock.now()
-  return {
-    of: () => ({ since, provenAt: BootClock.now() }),
-    taken: () => undefined,
-    proven: () => undefined,
-    ended: () => undefined,
-    allEnded: () => undefined
-  }
+export const layerAlone: Layer.Layer<Tenure> = Layer.succeed(Tenure, {
+  of: () => ({ number: 1, provenAt: BootClock.now() }),
+  taken: () => undefined,
+  proven: () => undefined,
+  ended: () => undefined,
+  allEnded: () => undefined
 })

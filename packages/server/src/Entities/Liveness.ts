@@ -8,7 +8,6 @@
 import * as Lease from "@muster/domain/Lease"
 import type { SuspectReason } from "@muster/domain/Manager/Events"
 import type { Online, Suspected } from "@muster/domain/Manager/State"
-import type { Holding } from "../Tenure.ts"
 import type * as Timings from "../Timings.ts"
 
 /** What is known beside the state, in memory only. Times are by this machine's boot clock. */
@@ -20,8 +19,8 @@ export interface Signs {
   readonly loadedAt: number
   /** When the suspicion was first seen here, stored. */
   readonly suspectedAt: number
-  /** This coordinator's right to speak for the manager. */
-  readonly holding: Holding | undefined
+  /** When this coordinator last proved that nobody else speaks for the manager since it took it over. */
+  readonly provenAt: number | undefined
 }
 
 export type Verdict =
@@ -31,7 +30,7 @@ export type Verdict =
   | { readonly _tag: "Lose"; readonly reason: SuspectReason }
 
 export const judge = (state: Online | Suspected, signs: Signs, timings: Timings.Shape, now: number): Verdict => {
-  const { connected, holding, lastHeard, loadedAt, suspectedAt } = signs
+  const { connected, lastHeard, loadedAt, provenAt, suspectedAt } = signs
   const lease = state.session.assignment?.lease
   if (state._tag === "Online") {
     const usual = connected ? timings.silentAfter : timings.takeoverGrace
@@ -41,7 +40,9 @@ export const judge = (state: Online | Suspected, signs: Signs, timings: Timings.
   const { reason } = state
   const lost: Verdict = { _tag: "Lose", reason }
   if (lease !== undefined) {
-    return after(untilOver(lease, { heard: Math.max(lastHeard, loadedAt), knownAt: suspectedAt, holding }, now), lost)
+    // Whoever had it before may have heard it until the takeover.
+    const heard = Math.max(lastHeard, loadedAt)
+    return after(untilOver(lease, { heard, knownAt: suspectedAt, provenAt }, now), lost)
   }
   if (reason === "silent") return after(lastHeard + timings.lostAfter - now, lost)
   // Time before this coordinator took over does not count: the manager may have had nobody to talk to.
@@ -63,12 +64,11 @@ export const untilOver = (
   lease: Lease.Lease,
   {
     heard,
-    holding,
-    knownAt
-  }: { readonly heard: number; readonly knownAt: number; readonly holding: Holding | undefined },
+    knownAt,
+    provenAt
+  }: { readonly heard: number; readonly knownAt: number; readonly provenAt: number | undefined },
   now: number
 ): number => {
-  if (holding === undefined) return lookAgain
-  const due = Math.max(Lease.handOnAt(lease, Math.max(heard, holding.since)), knownAt)
-  return holding.provenAt >= due ? 0 : Math.max(due - now, lookAgain)
+  const due = Math.max(Lease.handOnAt(lease, heard), knownAt)
+  return provenAt !== undefined && provenAt >= due ? 0 : Math.max(due - now, lookAgain)
 }

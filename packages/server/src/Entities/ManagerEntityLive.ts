@@ -69,6 +69,7 @@ export const layer: Layer.Layer<never, never, Sharding | EventStore | Heartbeats
     const heartbeats = yield* Heartbeats
     const tenure = yield* Tenure
     const loadedAt = BootClock.now()
+    const holding = tenure.of(address.shardId)
 
     let connection: Connection | undefined
     let lastHeard = loadedAt
@@ -153,7 +154,7 @@ export const layer: Layer.Layer<never, never, Sharding | EventStore | Heartbeats
             const seenAt = seenOver.get(epoch) ?? now
             seenOver.set(epoch, seenAt)
             // Its last renewal was before its end was stored.
-            const wait = Liveness.untilOver(lease, { heard: seenAt, knownAt: seenAt, holding: holding() }, now)
+            const wait = Liveness.untilOver(lease, { heard: seenAt, knownAt: seenAt, provenAt: provenAt() }, now)
             if (wait > 0) waits.set(suiteId, Math.max(wait, waits.get(suiteId) ?? 0))
           }
           // With a session goes what those before it held.
@@ -213,13 +214,17 @@ export const layer: Layer.Layer<never, never, Sharding | EventStore | Heartbeats
     const nothing = () => undefined
     const byCoordinator = { actor: "coordinator" }
 
-    const holding = () => tenure.of(address.shardId)
+    /** When it was last certain that nobody else speaks for the manager since this actor does. */
+    const provenAt = (): number | undefined => {
+      const current = tenure.of(address.shardId)
+      return current !== undefined && current.number === holding?.number ? current.provenAt : undefined
+    }
 
     /** The answer to a heartbeat, which says how long ago it was certain that nobody else gives one. */
     const heard = (): HeartbeatReply => {
       lastHeard = BootClock.now()
-      const provenAt = holding()?.provenAt
-      return provenAt === undefined ? {} : { age: lastHeard - provenAt }
+      const certain = provenAt()
+      return certain === undefined ? {} : { age: lastHeard - certain }
     }
 
     /** Whatever a session says is a sign of life. */
@@ -307,7 +312,7 @@ export const layer: Layer.Layer<never, never, Sharding | EventStore | Heartbeats
             lastHeard,
             loadedAt,
             suspectedAt: suspicion?.seenAt ?? now,
-            holding: holding()
+            provenAt: provenAt()
           },
           timings,
           now

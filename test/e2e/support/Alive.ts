@@ -9,17 +9,12 @@ import { assert } from "@effect/vitest"
 /** Between two notes. Seconds. */
 const interval = 0.03
 
-/**
- * A task that heeds no TERM and runs until it is killed; begun after `letEnd` it runs for a moment. Its notes stand in
- * `<name>.<attempt>.<process id>`.
- */
-export const task = (directory: string, name: string) => ({
+const noting = (directory: string, name: string, before: string, condition: string) => ({
   program: "/bin/sh",
   args: [
     "-c",
-    `trap '' TERM
-     left=-1; [ -e ${directory}/end ] && left=10
-     while [ $left -ne 0 ]; do
+    `${before}
+     while ${condition}; do
        left=$((left - 1))
        read -r now rest < /proc/uptime
        echo "$now $MUSTER_WORKER" >> ${directory}/${name}.$MUSTER_ATTEMPT.$$
@@ -27,6 +22,20 @@ export const task = (directory: string, name: string) => ({
      done`
   ]
 })
+
+/**
+ * A task that heeds no TERM and runs until it is killed; begun after `letEnd` it runs for a moment. Its notes stand in
+ * `<name>.<attempt>.<process id>`.
+ */
+export const task = (directory: string, name: string) =>
+  noting(directory, name, `trap '' TERM; left=-1; [ -e ${directory}/end ] && left=10`, "[ $left -ne 0 ]")
+
+/** A task that runs until `letEnd`. */
+export const untilTold = (directory: string, name: string) =>
+  noting(directory, name, "left=0", `[ ! -e ${directory}/end ]`)
+
+/** Seconds of the boot clock. */
+export const now = (): number => Number(readFileSync("/proc/uptime", "utf8").split(" ")[0])
 
 /** From now on tasks that begin come to an end. */
 export const letEnd = (directory: string) => writeFileSync(join(directory, "end"), "")

@@ -4,6 +4,7 @@
 import * as Lease from "@muster/domain/Lease"
 import type { WorkItem } from "@muster/domain/Rpc/WorkLists"
 import type { AttemptResult } from "@muster/domain/Task"
+import * as WorkerExit from "@muster/domain/WorkerExit"
 
 export interface HeldItem {
   readonly item: WorkItem
@@ -68,13 +69,15 @@ export const settle = (
       continue
     }
     const limit = patience(one.item)
+    const isHanging = death.exitCode === WorkerExit.handlerHangs
+    const hadToEnd = death.reason === "blocked" || isHanging
     const outcome = one.isCancelled
       ? "cancelled"
       : death.reason === "dismissed"
         ? "lost"
         : death.reason === "lease_lost"
           ? "lease_lost"
-          : death.reason === "blocked" && limit !== undefined && finishedAt - startedAt >= limit
+          : hadToEnd && limit !== undefined && finishedAt - startedAt >= limit
             ? "timed_out"
             : "crashed"
     results.push({
@@ -84,7 +87,7 @@ export const settle = (
       startedAt,
       finishedAt,
       ...(outcome === "crashed" || outcome === "timed_out" ? exitOf(death) : {}),
-      ...(outcome === "cancelled" ? {} : { message: messages[death.reason](death) })
+      ...(isHanging ? { message: hanging } : outcome === "cancelled" ? {} : { message: messages[death.reason](death) })
     })
   }
   return { results, again }
@@ -94,6 +97,8 @@ const exitOf = (death: Death) => ({
   ...(death.exitCode === undefined ? {} : { exitCode: death.exitCode }),
   ...(death.signal === undefined ? {} : { signal: death.signal })
 })
+
+const hanging = "its handler did not heed its interruption, and was ended with its worker"
 
 const messages: Readonly<Record<Death["reason"], (death: Death) => string>> = {
   died: describe,

@@ -309,8 +309,12 @@ describe("dead workers", () => {
       coordinator.submit([{ handler: "block", input: null, timeout: 300, grace: 100 }])
       yield* coordinator.until("a result", () => coordinator.results.has(0))
       assert.strictEqual(coordinator.results.get(0)?.outcome, "timed_out")
-      coordinator.submit([noop])
+      coordinator.submit([noop, { handler: "deaf", input: null, timeout: 300, grace: 100 }])
       yield* coordinator.until("a result of the next worker", () => coordinator.results.has(1))
+      // So is one that does not heed its interruption, and not before it has ended.
+      yield* coordinator.until("its end", () => coordinator.results.has(2))
+      assert.deepInclude(coordinator.results.get(2), { outcome: "timed_out" })
+      assert.include(coordinator.results.get(2)?.message ?? "", "did not heed")
     })
   )
 })

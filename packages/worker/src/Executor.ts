@@ -22,10 +22,12 @@ export interface Attempt {
 
 /** What an attempt's owner hears of it. */
 export interface Progress {
-  /** Nothing of it runs any more. Called once, maybe before `start` returns, unless it is given back. */
+  /** Nothing of it runs any more. Called once, maybe before `start` returns, unless it is given back or abandoned. */
   readonly settle: (result: AttemptResult) => void
   /** It has run for a moment; `startedAt` is there. Not called for what ends before. */
   readonly begun: () => void
+  /** It goes on whatever is done, until this process ends: its end is for others to see and to tell. */
+  readonly abandon: () => void
   /** It is not run here. `mayHaveBegun` if that is not certain: something broke. */
   readonly giveBack: (mayHaveBegun: boolean) => void
 }

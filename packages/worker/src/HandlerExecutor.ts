@@ -13,7 +13,7 @@ import { taskId } from "@muster/domain/Suite/Id"
 import type { AttemptResult, HandlerSpec, Outcome } from "@muster/domain/Task"
 import { finishedAt, toMicroseconds } from "@muster/domain/Task/Packed"
 import * as Text from "@muster/domain/Text"
-import type { Announcement, Attempt } from "./Executor.ts"
+import type { Announcement, Attempt, Progress } from "./Executor.ts"
 import { notStarted } from "./Executor.ts"
 import * as ExitCode from "@muster/domain/WorkerExit"
 import * as Module from "./Handler/Module.ts"
@@ -101,7 +101,8 @@ interface Running {
   readonly attempt: Attempt
   readonly fiber: Fiber.Fiber<unknown, unknown>
   readonly context: RunContext
-  readonly conclude: (outcome: Outcome | undefined, exit: Exit.Exit<unknown, unknown> | undefined) => void
+  readonly conclude: (outcome: Outcome | undefined, exit: Exit.Exit<unknown, unknown>) => void
+  readonly abandon: () => void
   ending: Extract<Outcome, "timed_out" | "cancelled" | "lease_lost"> | undefined
 }
 
@@ -126,7 +127,7 @@ export class HandlerExecutor {
     return this.prepared.get(name)?.handler.concurrency ?? Number.POSITIVE_INFINITY
   }
 
-  start(attempt: Attempt, spec: HandlerSpec, settle: (result: AttemptResult) => void): void {
+  start(attempt: Attempt, spec: HandlerSpec, { abandon, settle }: Pick<Progress, "settle" | "abandon">): void {
     const prepared = this.prepared.get(spec.handler)
     if (prepared === undefined) return settle(notStarted(attempt, this.unknown(spec.handler)))
     // JSON has no word for "nothing": what is absent is null, which is also how a codec of JSON writes undefined.
@@ -150,15 +151,10 @@ export class HandlerExecutor {
       fiber,
       context,
       conclude: (outcome, how) => {
-        if (outcome === undefined && how !== undefined) return finish(how)
-        const isHanging = how === undefined
-        settle({
-          ...times(),
-          outcome: outcome ?? "failed",
-          ...(outcome === "lease_lost" ? { message: Lease.lostMessage } : {}),
-          ...(isHanging ? { message: `handler "${spec.handler}" does not heed its interruption` } : {})
-        })
+        if (outcome === undefined) return finish(how)
+        settle({ ...times(), outcome, ...(outcome === "lease_lost" ? { message: Lease.lostMessage } : {}) })
       },
+      abandon,
       ending: undefined
     })
   }
@@ -205,7 +201,7 @@ export class HandlerExecutor {
     const { attempt, context, fiber } = running
     const cancelTimer = Timer.after(attempt.settings.grace, () => {
       if (!this.running.delete(attempt)) return
-      running.conclude(outcome, undefined)
+      running.abandon()
       this.parts.replacement.request({
         exitCode: ExitCode.handlerHangs,
         message: `a handler did not heed its interruption within ${attempt.settings.grace} ms`

@@ -63,6 +63,8 @@ export class Slot {
   private commands = 0
   private results: Array<WorkResult> = []
   private returned: Array<Returned> = []
+  /** Suites of which something runs that only the end of this process will end. */
+  private readonly abandoned = new Set<SuiteId>()
   private isPumping = false
   /** Of the suite that runs, if it asks for a lease. */
   private limit: { readonly suiteId: SuiteId; readonly deadline: Deadline } | undefined
@@ -133,7 +135,7 @@ export class Slot {
       this.isExpired = true
       this.expire(suiteId, Lease.graceLeft(deadline, now))
     }
-    const isBusy = this.runningOf(suiteId).length > 0
+    const isBusy = this.runningOf(suiteId).length > 0 || this.abandoned.has(suiteId)
     if (isBusy) return now < deadline.kill ? deadline.kill - now : "over"
     // Nothing begins any more, so nobody has to be watched.
     this.executor.limit(undefined)
@@ -275,6 +277,10 @@ export class Slot {
     this.executor.start(attempt, {
       settle: (result) => {
         this.results.push({ suiteId: item.suiteId, result })
+        leave()
+      },
+      abandon: () => {
+        this.abandoned.add(item.suiteId)
         leave()
       },
       begun: () => {

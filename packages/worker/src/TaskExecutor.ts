@@ -24,7 +24,7 @@ export const layer: Layer.Layer<Executor, never, WorkerConfig | ScratchDirectory
       start: (attempt, progress) => {
         const { spec } = attempt.item
         if (isCommand(spec)) commands.start(attempt, spec, progress)
-        else handlers.start(attempt, spec, progress.settle)
+        else handlers.start(attempt, spec, progress)
       },
       giveBack: () => commands.giveBack(),
       cancel: (attempt) => {

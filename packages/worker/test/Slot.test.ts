@@ -60,6 +60,7 @@ const makeWorld = (capacity = 1) => {
       slot.add(specs.map(([index, spec]) => ({ suiteId, index, attempt: 1, spec }))),
     end: (index: number) => settlers.get(index)?.end(),
     begin: (index: number) => settlers.get(index)?.begun(),
+    abandon: (index: number) => settlers.get(index)?.abandon(),
     giveBack: (index: number, mayHaveBegun = false) => settlers.get(index)?.giveBack(mayHaveBegun),
     giveBacks: () => giveBacks,
     results: () => slot.takeResults().map(({ result }) => [result.index, result.outcome])
@@ -326,6 +327,16 @@ describe("a suite on a lease", () => {
     add([0, half])
     clock.now = 1_999
     assert.strictEqual(slot.keepTime(), 1)
+    clock.now = 2_000
+    assert.strictEqual(slot.keepTime(), "over")
+  })
+
+  it("takes its worker with it also when what does not end was given up before", () => {
+    const { abandon, add, clock, slot } = limited()
+    add([0, half])
+    abandon(0)
+    assert.isTrue(slot.isIdle)
+    assert.isFalse(slot.hasResults)
     clock.now = 2_000
     assert.strictEqual(slot.keepTime(), "over")
   })

@@ -180,6 +180,8 @@ export class LeaseWorld {
   private step(): void {
     const step = this.pick(steps)
     switch (step) {
+      case undefined:
+        return
       case "wait":
         this.time += this.random() * 300
         return

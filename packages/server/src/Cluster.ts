@@ -21,6 +21,7 @@ import type { SocketServerError } from "effect/socket/SocketServer"
 import type { SqlClient } from "effect/sql/SqlClient"
 import { maxFrameSize } from "@muster/domain/Rpc/Serialization"
 import * as PgRunnerStorage from "./PgRunnerStorage.ts"
+import * as Tenure from "./Tenure.ts"
 
 /**
  * How fast the shards of a dead coordinator are taken over. One that dies is gone as soon as its connection to Postgres
@@ -89,7 +90,7 @@ const clientProtocol: Layer.Layer<Runners.RpcClientProtocol, never, RpcSerializa
 export const layer = (options: {
   readonly host: string
   readonly port: number
-}): Layer.Layer<Sharding, SocketServerError, PgClient.PgClient | SqlClient> =>
+}): Layer.Layer<Sharding | Tenure.Tenure, SocketServerError, PgClient.PgClient | SqlClient> =>
   Layer.unwrap(
     Effect.gen(function* () {
       const port = options.port === 0 ? yield* freePort(options.host) : options.port
@@ -105,6 +106,7 @@ export const layer = (options: {
         Layer.provide([NodeClusterSocket.layerSocketServer, health]),
         Layer.provide(clientProtocol),
         Layer.provide([MessageStorage.layerNoop, Layer.orDie(PgRunnerStorage.layer)]),
+        Layer.provideMerge(Tenure.layer),
         // Lines of JSON, as on the other sockets and for the same reason.
         Layer.provide([shardingConfig, RpcSerialization.layerNdjsonWith({ maxBufferSize: maxFrameSize })])
       )

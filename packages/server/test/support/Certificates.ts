@@ -41,7 +41,7 @@ const ecdsaWithSha256 = sequence(objectId("2a8648ce3d040302"))
 
 const nameOf = (text: string) => sequence(der(0x31, sequence(objectId(commonName), der(0x0c, Buffer.from(text)))))
 
-const time = (at: Date) => der(0x18, Buffer.from(`${at.toISOString().replaceAll(/[-:T]|\.\d+/g, "")}`))
+const time = (at: Date) => der(0x18, Buffer.from(at.toISOString().replaceAll(/[-:T]|\.\d+/g, "")))
 
 const host = (name: string) =>
   isIP(name) === 4 ? der(0x87, Buffer.from(name.split(".").map(Number))) : der(0x82, Buffer.from(name))
@@ -58,8 +58,10 @@ interface Wanted {
   readonly validTo?: number
 }
 
-const pem = (bytes: Buffer) =>
-  `-----BEGIN CERTIFICATE-----\n${bytes.toString("base64").replaceAll(/.{64}/g, "$&\n")}\n-----END CERTIFICATE-----\n`
+const pem = (bytes: Buffer) => {
+  const lines = bytes.toString("base64").match(/.{1,64}/g) ?? []
+  return ["-----BEGIN CERTIFICATE-----", ...lines, "-----END CERTIFICATE-----", ""].join("\n")
+}
 
 const make = (wanted: Wanted, issuer: string, signer: KeyObject | undefined): Certificate => {
   const { privateKey, publicKey } = generateKeyPairSync("ec", { namedCurve: "P-256" })

@@ -3,9 +3,10 @@
  * a WebSocket reports is an event that holds an error that holds the code.
  */
 
-const signedByNobodyKnown =
-  "its certificate is signed by an authority that is not known here; " +
-  "name the file with the authority's certificate (MUSTER_TLS_CA, --tls-ca)"
+const signedByNobodyKnown = "its certificate is signed by an authority that is not known here"
+
+/** How clients and managers name an authority of their own. */
+const ownAuthority = "name the file with the authority's certificate (MUSTER_TLS_CA, --tls-ca)"
 
 const noTls =
   "no TLS is spoken there, so nothing was sent; is the address right, and has the coordinator a certificate?"
@@ -56,10 +57,15 @@ export const codeOf = (error: unknown): string | undefined => {
   return undefined
 }
 
-/** What is wrong between the two ends' certificates, if that is what is wrong. */
-export const explainTls = (error: unknown): string | undefined => {
+/**
+ * What is wrong between the two ends' certificates, if that is what is wrong. `advice`: what to do when only the authority
+ * is not known.
+ */
+export const explainTls = (error: unknown, advice = ownAuthority): string | undefined => {
   const code = codeOf(error) ?? ""
-  return ofTls[code] ?? (code.startsWith("ERR_SSL_") ? `TLS failed (${code})` : undefined)
+  const known = ofTls[code]
+  if (known === signedByNobodyKnown) return `${known}; ${advice}`
+  return known ?? (code.startsWith("ERR_SSL_") ? `TLS failed (${code})` : undefined)
 }
 
 /** What is wrong on the way there, by its code. */

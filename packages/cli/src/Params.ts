@@ -127,6 +127,14 @@ export const givenName = (description: string): Flag.Flag<string> =>
 export const file = (name: string, description: string) =>
   Flag.String(name).pipe(Flag.withMetavar("FILE"), Flag.withDescription(description), Flag.optional)
 
+export const managerDirectory = Flag.String("directory").pipe(
+  Flag.withMetavar("DIR"),
+  Flag.withDescription(
+    "Where it keeps its identity, its journal and logs (default: MUSTER_MANAGER_DIR, ~/.muster/manager)"
+  ),
+  Flag.optional
+)
+
 export const limit = wholeNumber("limit", "Most items to show", 1, 1_000_000_000).pipe(Flag.optional)
 
 export const wait = Flag.Boolean("wait").pipe(

@@ -220,6 +220,10 @@ const resolveSetting = Effect.fnUntraced(function* <A>(setting: Setting<A>, give
   return fallback()
 })
 
+/** Where the manager has its things, for whoever asks without starting it. */
+export const directoryOf = (given?: string) =>
+  Effect.map(resolveSetting(settings.directory, given), (path) => Path.resolve(path))
+
 /** Completes what a program gives from the environment and the defaults. */
 export const load = Effect.fn("ManagerConfig.load")(function* (given: Partial<Settings> = {}) {
   const urls = yield* resolveSetting(settings.urls, given.urls)
@@ -240,7 +244,7 @@ export const load = Effect.fn("ManagerConfig.load")(function* (given: Partial<Se
     tags: yield* resolveSetting(settings.tags, given.tags),
     labels: yield* resolveSetting(settings.labels, given.labels),
     workers: yield* resolveSetting(settings.workers, given.workers),
-    directory: Path.resolve(yield* resolveSetting(settings.directory, given.directory)),
+    directory: yield* directoryOf(given.directory),
     workerCommand: yield* resolveSetting(settings.workerCommand, given.workerCommand),
     handlers: handlers === "" ? "" : Path.resolve(handlers),
     prefetchLimit: yield* resolveSetting(settings.prefetchLimit, given.prefetchLimit),

@@ -22,13 +22,7 @@ const params = {
     256
   ).pipe(Flag.optional),
   name: Params.givenName("Name for people (default: MUSTER_MANAGER_NAME, the host's)").pipe(Flag.optional),
-  directory: Flag.String("directory").pipe(
-    Flag.withMetavar("DIR"),
-    Flag.withDescription(
-      "Where it keeps its identity, its journal and logs (default: MUSTER_MANAGER_DIR, ~/.muster/manager)"
-    ),
-    Flag.optional
-  ),
+  directory: Params.managerDirectory,
   handlers: Flag.String("handlers").pipe(
     Flag.withMetavar("FILE"),
     Flag.withDescription("Module with handlers for the workers (default: MUSTER_HANDLERS)"),

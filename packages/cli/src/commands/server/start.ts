@@ -93,7 +93,7 @@ export const start = Command.make("start", params, handler).pipe(
   Command.withShortDescription("Run a coordinator"),
   Command.withExamples([
     {
-      command: "muster server start --database-url postgres://muster@db/muster",
+      command: "muster server start --database-url postgres://muster@db/muster?sslmode=verify-full",
       description: "With a database of yours"
     }
   ])

@@ -22,7 +22,7 @@ import { RpcClient, RpcSerialization } from "effect/rpc"
 import { Socket } from "effect/socket/Socket"
 import type { SocketServerError } from "effect/socket/SocketServer"
 import type { SqlClient } from "effect/sql/SqlClient"
-import { maxFrameSize } from "@muster/domain/Rpc/Serialization"
+import * as Serialization from "@muster/domain/Rpc/Serialization"
 import * as ClusterKey from "./ClusterKey.ts"
 import * as PgRunnerStorage from "./PgRunnerStorage.ts"
 
@@ -114,7 +114,7 @@ export const layer = (options: {
         Layer.provide(clientProtocol(key)),
         Layer.provide([MessageStorage.layerNoop, Layer.orDie(PgRunnerStorage.layer)]),
         // Lines of JSON, as on the other sockets and for the same reason.
-        Layer.provide([shardingConfig, RpcSerialization.layerNdjsonWith({ maxBufferSize: maxFrameSize })])
+        Layer.provide([shardingConfig, Serialization.layer])
       )
     })
   )

@@ -221,7 +221,7 @@ export const http: Target = {
       if (answer === undefined) return
       const { status, text, type } = answer
       assertNoBug(type.includes("html") || type.includes("openapi") ? "" : text)
-      if (status >= 500 && status !== 503 && status !== 501) violated("the coordinator's own error", text)
+      if (status >= 500 && status !== 501) violated("the coordinator's own error", text)
       if (status >= 400 && type.includes("json") && text !== "") {
         const { error } = JSON.parse(text) as {
           readonly error?: { readonly code?: unknown; readonly message?: unknown }

@@ -3,7 +3,8 @@
  */
 import { NodeWS } from "@effect/platform-node"
 import { assert, layer } from "@effect/vitest"
-import { Effect, Layer, Logger } from "effect"
+import { Effect, Layer, Logger, Redacted } from "effect"
+import { newSuiteId } from "../Http/TestIds.ts"
 import * as TestServer from "../Http/TestServer.ts"
 import { eventually } from "../support/Eventually.ts"
 
@@ -54,7 +55,13 @@ layer(TestServer.layer.pipe(Layer.provideMerge(listening)), { excludeTestService
 
     it.effect("that is no message is answered in words, and is no bug for the log", () =>
       Effect.gen(function* () {
-        for (const frame of ["{", "3\n", request({ headers: { a: 1 } }), request({ id: {} }), request({ headers: [7] })]) {
+        for (const frame of [
+          "{",
+          "3\n",
+          request({ headers: { a: 1 } }),
+          request({ id: {} }),
+          request({ headers: [7] })
+        ]) {
           const { heard } = yield* send(`${frame}\n`)
           assert.match(heard.join(), /MalformedMessage|NdjsonDecodeError/)
           assert.notMatch(heard.join(), /TypeError|\bat .*:\d+/)
@@ -69,6 +76,39 @@ layer(TestServer.layer.pipe(Layer.provideMerge(listening)), { excludeTestService
         assert.isTrue(isClosed)
         assert.deepStrictEqual(complaints, [])
       })
+    )
+  }
+)
+
+layer(TestServer.layer.pipe(Layer.provideMerge(listening)), { excludeTestServices: true, timeout: "30 seconds" })(
+  "a command",
+  (it) => {
+    it.effect(
+      "whose id cannot be stored is refused before it comes to a commit, which it would fail for others too",
+      () =>
+        Effect.gen(function* () {
+          const { admin } = yield* TestServer.TestServer
+          const suiteId = newSuiteId()
+          const command = (tag: string, payload: object) =>
+            send(
+              request({
+                tag,
+                payload: { suiteId, ...payload },
+                headers: [["authorization", `Bearer ${Redacted.value(admin)}`]]
+              })
+            )
+          const made = yield* command("CreateSuite", { spec: {}, commandId: "good" })
+          assert.include(made.heard.join(), `"_tag":"Success"`)
+          for (const commandId of ["a\0b", "\ud800", "", "x".repeat(129)]) {
+            const { heard } = yield* command("PauseSuite", { commandId })
+            assert.match(heard.join(), /"_tag":"Die".*commandId/)
+          }
+          const named = yield* command("ListSuites", { name: "\0" })
+          assert.match(named.heard.join(), /"_tag":"Die".*name/)
+          const paused = yield* command("PauseSuite", { commandId: "good too" })
+          assert.include(paused.heard.join(), `"paused":true`)
+          assert.deepStrictEqual(complaints, [])
+        })
     )
   }
 )

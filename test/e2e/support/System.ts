@@ -55,6 +55,8 @@ export interface Postgres {
 }
 
 export interface System {
+  /** Holds the data and the logs of all. */
+  readonly home: string
   readonly postgres: Postgres
   /** Started and ready to answer. `port`: that of one that has gone, to take its place. */
   readonly coordinator: (options?: {
@@ -147,6 +149,7 @@ export const makeWith = Effect.fnUntraced(function* (programs: Programs): Effect
   let started = 0
 
   return {
+    home,
     postgres,
     adminToken,
     enrolmentToken,

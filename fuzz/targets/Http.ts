@@ -12,7 +12,7 @@ import * as Coordinator from "../Coordinator.ts"
 import { changed, damaged, nastyText, nastyValue, noise, sample } from "../Inputs.ts"
 import { assertNoBug, violated } from "../Target.ts"
 import type { Target } from "../Target.ts"
-import { clientRequests } from "./Sockets.ts"
+import { clientRequests, known } from "./Sockets.ts"
 
 interface Route {
   readonly method: string
@@ -34,13 +34,11 @@ const routes: ReadonlyArray<Route> = (() => {
   return found
 })()
 
-const suiteId = "1m7xsk1ryjnaaa19"
-
 /** A text that Node lets through as a path: what is not, is sent as bytes. */
 const encoded = (text: string) => encodeURIComponent(text.toWellFormed())
 
 const pathPart = fc.oneof(
-  { weight: 3, arbitrary: fc.constantFrom(suiteId, `${suiteId}.0`, "x", "1m7xsjws9y0zph5a") },
+  { weight: 3, arbitrary: fc.constantFrom("SUITE", "SUITE.0", "x", "MANAGER") },
   { weight: 2, arbitrary: nastyText.map(encoded) },
   { weight: 1, arbitrary: fc.constantFrom("%", "%zz", "%00", "..", ".", "%2e%2e", "%ff%fe", "a".repeat(3_000)) }
 )
@@ -69,7 +67,7 @@ const query = fc
   .map((pairs) => (pairs.length === 0 ? "" : `?${pairs.map(([name, value]) => `${name}=${value}`).join("&")}`))
 
 const bodies = [
-  clientRequests["CreateSuite"],
+  clientRequests(known)["CreateSuite"],
   { name: "x", tags: ["a"], defaults: { timeout: "5s" } },
   {
     tasks: [
@@ -163,12 +161,14 @@ export const http: Target = {
   open: Effect.map(Coordinator.open, (watched) => {
     const { port } = watched.coordinator
     const agent = new Agent({ keepAlive: true, maxSockets: 4 })
-    let mayChange = false
 
-    const send = (input: ReturnType<typeof sampleCall>, token: string) =>
+    const send = (input: ReturnType<typeof sampleCall>, names: typeof known, token: string) =>
       new Promise<Answer | undefined>((resolve) => {
         let part = 0
-        const path = input.route.path.replaceAll(/:\w+/g, () => input.parts[part++ % input.parts.length] ?? "x")
+        const path = input.route.path
+          .replaceAll(/:\w+/g, () => input.parts[part++ % input.parts.length] ?? "x")
+          .replaceAll("SUITE", names.suiteId)
+          .replaceAll("MANAGER", names.managerId)
         const method = input.method ?? input.route.method
         const sent = request(
           {
@@ -233,18 +233,16 @@ export const http: Target = {
 
     return {
       run: async (seed) => {
-        const isStranger = Math.floor(seed / 20) % 2 === 0
-        if (!isStranger) mayChange = true
         if (seed % 5 === 0) assertNoBug(await sendRaw(sample(rawBytes, seed)))
         else {
-          const token = isStranger ? (seed % 2 === 0 ? watched.system.enrolmentToken : "") : watched.system.adminToken
-          judge(await send(sampleCall(seed), token))
+          const { adminToken, enrolmentToken } = watched.system
+          const token = seed % 2 === 0 ? (seed % 4 === 0 ? enrolmentToken : "") : adminToken
+          judge(await send(sampleCall(seed), token === adminToken ? known : Coordinator.stranger, token))
         }
       },
       check: async () => {
         watched.assertAlive()
-        await watched.assertUnchanged(mayChange)
-        mayChange = false
+        await watched.assertNoStranger()
       },
       memory: watched.memory
     }

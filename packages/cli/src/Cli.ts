@@ -30,6 +30,7 @@ import * as SuiteSubmit from "./commands/suite/submit.ts"
 import * as SuiteWait from "./commands/suite/wait.ts"
 import * as SuiteWatch from "./commands/suite/watch.ts"
 import * as TaskCancel from "./commands/task/cancel.ts"
+import * as TaskExplain from "./commands/task/explain.ts"
 import * as TaskGet from "./commands/task/get.ts"
 import * as TaskList from "./commands/task/list.ts"
 import * as TaskLogs from "./commands/task/logs.ts"
@@ -63,7 +64,14 @@ const suite = Command.make("suite").pipe(
 
 const task = Command.make("task").pipe(
   Command.withDescription("Tasks: what they did, what they wrote"),
-  Command.withSubcommands([TaskList.list, TaskGet.get, TaskLogs.logs, TaskCancel.cancel, TaskRetry.retry])
+  Command.withSubcommands([
+    TaskList.list,
+    TaskGet.get,
+    TaskExplain.explain,
+    TaskLogs.logs,
+    TaskCancel.cancel,
+    TaskRetry.retry
+  ])
 )
 
 const manager = Command.make("manager").pipe(

@@ -40,6 +40,7 @@ import * as ManagerQueries from "./ReadModels/ManagerQueries.ts"
 import * as Settlements from "./ReadModels/Settlements.ts"
 import * as SuiteQueries from "./ReadModels/SuiteQueries.ts"
 import * as SuiteStreams from "./ReadModels/SuiteStreams.ts"
+import * as TaskExplanations from "./ReadModels/TaskExplanations.ts"
 import * as TaskLogs from "./ReadModels/TaskLogs.ts"
 import * as TaskQueries from "./ReadModels/TaskQueries.ts"
 import * as WorkerQueries from "./ReadModels/WorkerQueries.ts"
@@ -78,9 +79,13 @@ const ClientSocket = RpcServer.layerHttp({
 }).pipe(Layer.provide([ClientRpcsLive.layer, Authentication.layerAdminOnly]))
 
 /** What answers questions: rows, and streams that follow them. */
-const Queries = Layer.mergeAll(SuiteStreams.layer, TaskLogs.layer, WorkerQueries.layer, ManagerQueries.layer).pipe(
-  Layer.provideMerge(Layer.mergeAll(SuiteQueries.layer, TaskQueries.layer, Settlements.layer, EventQueries.layer))
-)
+const Queries = Layer.mergeAll(
+  SuiteStreams.layer,
+  TaskExplanations.layer,
+  TaskLogs.layer,
+  WorkerQueries.layer,
+  ManagerQueries.layer
+).pipe(Layer.provideMerge(Layer.mergeAll(SuiteQueries.layer, TaskQueries.layer, Settlements.layer, EventQueries.layer)))
 
 /** The actors, and what keeps time for them. */
 const Actors = Layer.mergeAll(

@@ -286,6 +286,7 @@ export const make = Effect.gen(function* () {
                 ]
         }
       }),
+    ExplainTask: () => Effect.die("not part of this coordinator"),
     ReadTaskLog: ({ limit, offset, taskId }) =>
       Effect.sync(() => {
         const log = logs.get(taskId)

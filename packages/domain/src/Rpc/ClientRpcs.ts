@@ -6,6 +6,7 @@ import { Schema } from "effect"
 import { Rpc, RpcGroup } from "effect/rpc"
 import { InvalidInput, TooLarge, Unavailable } from "../Errors.ts"
 import { ManagerNotFound, ManagerOffline } from "../Manager/Errors.ts"
+import { TaskExplanation } from "../Explanation/View.ts"
 import { OutputStream } from "../Manager/Directive.ts"
 import { ManagerId } from "../Manager/Id.ts"
 import { ManagerState, ShutdownMode } from "../Manager/Spec.ts"
@@ -144,6 +145,13 @@ export const GetTask = Rpc.make("GetTask", {
   error: Schema.Union([SuiteError, Unavailable])
 })
 
+/** Why a task is in its state, now or `at` another time: `2026-11-24T18:20:00Z`, or `10m` for ten minutes ago. */
+export const ExplainTask = Rpc.make("ExplainTask", {
+  payload: { taskId: TaskId, at: Schema.optionalKey(Schema.String) },
+  success: TaskExplanation,
+  error: Schema.Union([SuiteError, InvalidInput, Unavailable])
+})
+
 /** Up to `limit` bytes of an attempt's output from `offset`, read on the machine that has it. */
 export const ReadTaskLog = Rpc.make("ReadTaskLog", {
   payload: {
@@ -236,6 +244,7 @@ export class ClientRpcs extends RpcGroup.make(
   StreamResults,
   ListTasks,
   GetTask,
+  ExplainTask,
   ReadTaskLog,
   ListManagers,
   GetManager,

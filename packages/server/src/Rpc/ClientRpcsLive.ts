@@ -11,6 +11,7 @@ import { EventQueries } from "../ReadModels/EventQueries.ts"
 import { ManagerQueries } from "../ReadModels/ManagerQueries.ts"
 import { SuiteQueries } from "../ReadModels/SuiteQueries.ts"
 import { SuiteStreams } from "../ReadModels/SuiteStreams.ts"
+import { TaskExplanations } from "../ReadModels/TaskExplanations.ts"
 import { TaskLogs } from "../ReadModels/TaskLogs.ts"
 import { TaskQueries } from "../ReadModels/TaskQueries.ts"
 import * as Wakeup from "../ReadModels/Wakeup.ts"
@@ -34,6 +35,7 @@ export const layer = ClientRpcs.toLayer(
     const suiteQueries = yield* SuiteQueries
     const suiteStreams = yield* SuiteStreams
     const taskQueries = yield* TaskQueries
+    const explanations = yield* TaskExplanations
     const taskLogs = yield* TaskLogs
     const managerQueries = yield* ManagerQueries
     const workerQueries = yield* WorkerQueries
@@ -85,6 +87,7 @@ export const layer = ClientRpcs.toLayer(
       StreamResults: ({ follow, suiteId }) => suiteStreams.results(suiteId, { follow }),
       ListTasks: (filter) => taskQueries.list(filter),
       GetTask: ({ taskId }) => taskQueries.detail(taskId),
+      ExplainTask: ({ at, taskId }) => explanations.explain(taskId, at),
       ReadTaskLog: (range) => taskLogs.read(range),
       ListManagers: (filter) => managerQueries.list(filter),
       GetManager: ({ managerId }) => managerQueries.get(managerId),

@@ -9,6 +9,7 @@ import * as AdminRebuild from "./commands/admin/rebuild.ts"
 import * as Completion from "./commands/completion.ts"
 import { viewCommand } from "./commands/config/view.ts"
 import { dev } from "./commands/dev/dev.ts"
+import * as EventExport from "./commands/event/export.ts"
 import * as EventList from "./commands/event/list.ts"
 import * as EventTail from "./commands/event/tail.ts"
 import * as ManagerDrain from "./commands/manager/drain.ts"
@@ -97,7 +98,7 @@ const worker = Command.make("worker").pipe(
 
 const event = Command.make("event").pipe(
   Command.withDescription("The log of everything that happened"),
-  Command.withSubcommands([EventList.list, EventTail.tail])
+  Command.withSubcommands([EventList.list, EventTail.tail, EventExport.exportSuite])
 )
 
 const token = Command.make("token").pipe(

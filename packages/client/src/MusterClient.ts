@@ -267,6 +267,12 @@ const make = Effect.fnUntraced(function* (options: Options) {
     /** Events as they are stored, from now on. */
     tailEvents: (query: Query<"TailEvents"> = {}) => stream(() => rpc.TailEvents(query)),
 
+    /**
+     * All that happened to a suite, to be taken elsewhere: a header, then the events that it announces. When the connection
+     * breaks it begins again, with a header of its own.
+     */
+    exportSuite: (suiteId: SuiteId) => stream(() => rpc.ExportSuite({ suiteId })),
+
     createToken: (name: string, role: Role) =>
       Effect.flatMap(decodeName(name), (decoded) => call(rpc.CreateToken({ name: decoded, role }))),
     listTokens: call(rpc.ListTokens()),

@@ -38,12 +38,14 @@ import * as PgEventStore from "./PgEventStore.ts"
 import * as EventQueries from "./ReadModels/EventQueries.ts"
 import * as ManagerQueries from "./ReadModels/ManagerQueries.ts"
 import * as Settlements from "./ReadModels/Settlements.ts"
+import * as SuiteBundles from "./ReadModels/SuiteBundles.ts"
 import * as SuiteQueries from "./ReadModels/SuiteQueries.ts"
 import * as SuiteStreams from "./ReadModels/SuiteStreams.ts"
 import * as TaskExplanations from "./ReadModels/TaskExplanations.ts"
 import * as TaskLogs from "./ReadModels/TaskLogs.ts"
 import * as TaskQueries from "./ReadModels/TaskQueries.ts"
 import * as WorkerQueries from "./ReadModels/WorkerQueries.ts"
+import * as ReadOnly from "./ReadOnly.ts"
 import * as ClientRpcsLive from "./Rpc/ClientRpcsLive.ts"
 import * as ManagerRpcsLive from "./Rpc/ManagerRpcsLive.ts"
 import { ServerInfo } from "./Rpc/ServerInfo.ts"
@@ -81,6 +83,7 @@ const ClientSocket = RpcServer.layerHttp({
 /** What answers questions: rows, and streams that follow them. */
 const Queries = Layer.mergeAll(
   SuiteStreams.layer,
+  SuiteBundles.layer,
   TaskExplanations.layer,
   TaskLogs.layer,
   WorkerQueries.layer,
@@ -134,13 +137,31 @@ const store = (
 const gracefulShutdownTimeout = "1 second"
 
 export const layer = (config: ServerConfig): Layer.Layer<never, StartFailure> =>
+  config.readOnly ? readOnly(config) : complete(config)
+
+const http = (config: ServerConfig) =>
+  NodeHttpServer.layer(createServer, { host: config.host, port: config.port, gracefulShutdownTimeout })
+
+/** No actors, and so nothing that could happen. */
+const readOnly = (config: ServerConfig): Layer.Layer<never, StartFailure> =>
+  HttpRouter.serve(Layer.mergeAll(HttpRoutes, ClientSocket), { disableLogger: true, disableListenLog: true }).pipe(
+    Layer.provide(http(config)),
+    Layer.provide([Readiness.layer, Queries]),
+    Layer.provide(ReadOnly.layer),
+    Layer.provide(seedTokens(config)),
+    Layer.provide([Tokens.layer, serverInfo(config)]),
+    Layer.provideMerge(MeteredEventStore.layer),
+    Layer.provideMerge(Metrics.layer),
+    Layer.provide(store(config)),
+    Layer.provide([Serialization.layer, Layer.succeed(Timings, config.timings)])
+  )
+
+const complete = (config: ServerConfig): Layer.Layer<never, StartFailure> =>
   HttpRouter.serve(Layer.mergeAll(HttpRoutes, ManagerSocket, ClientSocket), {
     disableLogger: true,
     disableListenLog: true
   }).pipe(
-    Layer.provide(
-      NodeHttpServer.layer(createServer, { host: config.host, port: config.port, gracefulShutdownTimeout })
-    ),
+    Layer.provide(http(config)),
     Layer.provide([Readiness.layer, Queries]),
     Layer.provide(ReadinessPartsLive.layer),
     Layer.provide([SuitesLive.layer, ManagersLive.layer]),

@@ -301,6 +301,7 @@ export const make = Effect.gen(function* () {
     ListWorkers: unsupported,
     ListEvents: unsupported,
     TailEvents: () => Stream.fromEffect(unsupported()),
+    ExportSuite: () => Stream.fromEffect(unsupported()),
     CreateToken: unsupported,
     ListTokens: unsupported,
     RevokeToken: unsupported

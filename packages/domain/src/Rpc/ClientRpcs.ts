@@ -4,6 +4,7 @@
  */
 import { Schema } from "effect"
 import { Rpc, RpcGroup } from "effect/rpc"
+import * as Bundle from "../Bundle.ts"
 import { InvalidInput, TooLarge, Unavailable } from "../Errors.ts"
 import { ManagerNotFound, ManagerOffline } from "../Manager/Errors.ts"
 import { TaskExplanation } from "../Explanation/View.ts"
@@ -216,6 +217,14 @@ export const TailEvents = Rpc.make("TailEvents", {
   stream: true
 })
 
+/** All that happened to a suite, to be taken elsewhere: the bundle's header first, then its events. */
+export const ExportSuite = Rpc.make("ExportSuite", {
+  payload: { suiteId: SuiteId },
+  success: Schema.Union([Schema.Struct({ header: Bundle.Header }), Schema.Struct({ event: Recorded })]),
+  error: Schema.Union([SuiteError, Unavailable]),
+  stream: true
+})
+
 export const CreateToken = Rpc.make("CreateToken", {
   payload: { name: Name, role: Role },
   success: NewToken,
@@ -253,6 +262,7 @@ export class ClientRpcs extends RpcGroup.make(
   ListWorkers,
   ListEvents,
   TailEvents,
+  ExportSuite,
   CreateToken,
   ListTokens,
   RevokeToken

@@ -9,6 +9,7 @@ import { EventStore } from "../EventStore.ts"
 import { Managers } from "../Managers.ts"
 import { EventQueries } from "../ReadModels/EventQueries.ts"
 import { ManagerQueries } from "../ReadModels/ManagerQueries.ts"
+import { SuiteBundles } from "../ReadModels/SuiteBundles.ts"
 import { SuiteQueries } from "../ReadModels/SuiteQueries.ts"
 import { SuiteStreams } from "../ReadModels/SuiteStreams.ts"
 import { TaskExplanations } from "../ReadModels/TaskExplanations.ts"
@@ -40,6 +41,7 @@ export const layer = ClientRpcs.toLayer(
     const managerQueries = yield* ManagerQueries
     const workerQueries = yield* WorkerQueries
     const eventQueries = yield* EventQueries
+    const bundles = yield* SuiteBundles
     const tokens = yield* Tokens
     const store = yield* EventStore
     const info = yield* ServerInfo
@@ -97,6 +99,15 @@ export const layer = ClientRpcs.toLayer(
       ListWorkers: (filter) => workerQueries.list(filter),
       ListEvents: (filter) => eventQueries.list(filter),
       TailEvents: ({ cursor, stream }) => tail(stream, cursor),
+      ExportSuite: ({ suiteId }) =>
+        Stream.unwrap(
+          Effect.map(bundles.make(suiteId), ({ events, header }) =>
+            Stream.concat(
+              Stream.make({ header }),
+              Stream.map(events, (event) => ({ event }))
+            )
+          )
+        ).pipe(Stream.rechunk(1)),
       CreateToken: (options) => tokens.create(options),
       ListTokens: () => tokens.list,
       RevokeToken: ({ name }) => tokens.revoke(name)

@@ -26,6 +26,7 @@ import * as PgEventStore from "../../src/PgEventStore.ts"
 import * as EventQueries from "../../src/ReadModels/EventQueries.ts"
 import * as ManagerQueries from "../../src/ReadModels/ManagerQueries.ts"
 import * as Settlements from "../../src/ReadModels/Settlements.ts"
+import * as SuiteBundles from "../../src/ReadModels/SuiteBundles.ts"
 import * as SuiteQueries from "../../src/ReadModels/SuiteQueries.ts"
 import * as SuiteStreams from "../../src/ReadModels/SuiteStreams.ts"
 import * as TaskExplanations from "../../src/ReadModels/TaskExplanations.ts"
@@ -54,6 +55,7 @@ const Actors = Layer.mergeAll(
 
 const Queries = Layer.mergeAll(
   SuiteStreams.layer,
+  SuiteBundles.layer,
   TaskExplanations.layer,
   TaskLogs.layer,
   WorkerQueries.layer,

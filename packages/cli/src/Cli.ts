@@ -17,6 +17,7 @@ import * as ManagerGet from "./commands/manager/get.ts"
 import * as ManagerList from "./commands/manager/list.ts"
 import * as ManagerShutdown from "./commands/manager/shutdown.ts"
 import * as ManagerStart from "./commands/manager/start.ts"
+import { replay } from "./commands/replay.ts"
 import { run as runCommand } from "./commands/run.ts"
 import * as ServerStart from "./commands/server/start.ts"
 import * as SuiteCancel from "./commands/suite/cancel.ts"
@@ -121,7 +122,10 @@ const root = Command.make("muster").pipe(
   Command.withSubcommands([
     { group: "Work", commands: [runCommand, suite, task] },
     { group: "Machines", commands: [dev, server, manager, worker] },
-    { group: "The rest", commands: [event, token, config, admin, Completion.make((): Command.Command.Any => root)] }
+    {
+      group: "The rest",
+      commands: [event, replay, token, config, admin, Completion.make((): Command.Command.Any => root)]
+    }
   ]),
   Command.withGlobalFlags(Params.globals)
 )

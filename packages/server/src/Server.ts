@@ -38,11 +38,14 @@ import * as PgEventStore from "./PgEventStore.ts"
 import * as EventQueries from "./ReadModels/EventQueries.ts"
 import * as ManagerQueries from "./ReadModels/ManagerQueries.ts"
 import * as Settlements from "./ReadModels/Settlements.ts"
+import * as SuiteBundles from "./ReadModels/SuiteBundles.ts"
 import * as SuiteQueries from "./ReadModels/SuiteQueries.ts"
 import * as SuiteStreams from "./ReadModels/SuiteStreams.ts"
+import * as TaskExplanations from "./ReadModels/TaskExplanations.ts"
 import * as TaskLogs from "./ReadModels/TaskLogs.ts"
 import * as TaskQueries from "./ReadModels/TaskQueries.ts"
 import * as WorkerQueries from "./ReadModels/WorkerQueries.ts"
+import * as ReadOnly from "./ReadOnly.ts"
 import * as ClientRpcsLive from "./Rpc/ClientRpcsLive.ts"
 import * as ManagerRpcsLive from "./Rpc/ManagerRpcsLive.ts"
 import * as ResidentSuites from "./ResidentSuites.ts"
@@ -89,9 +92,14 @@ const ClientSocket = RpcServer.layerHttp({
 }).pipe(Layer.provide([ClientRpcsLive.layer, Authentication.layerAdminOnly]))
 
 /** What answers questions: rows, and streams that follow them. */
-const Queries = Layer.mergeAll(SuiteStreams.layer, TaskLogs.layer, WorkerQueries.layer, ManagerQueries.layer).pipe(
-  Layer.provideMerge(Layer.mergeAll(SuiteQueries.layer, TaskQueries.layer, Settlements.layer, EventQueries.layer))
-)
+const Queries = Layer.mergeAll(
+  SuiteStreams.layer,
+  SuiteBundles.layer,
+  TaskExplanations.layer,
+  TaskLogs.layer,
+  WorkerQueries.layer,
+  ManagerQueries.layer
+).pipe(Layer.provideMerge(Layer.mergeAll(SuiteQueries.layer, TaskQueries.layer, Settlements.layer, EventQueries.layer)))
 
 /** The actors, and what keeps time for them. */
 const Actors = Layer.mergeAll(
@@ -133,7 +141,21 @@ const store = (
     Layer.provideMerge(Database.layer(config.database))
   )
 
-const afterChecks = (config: ServerConfig): Layer.Layer<never, StartFailure> =>
+/** No actors, and so nothing that could happen. */
+const readOnly = (config: ServerConfig): Layer.Layer<never, StartFailure> =>
+  HttpRouter.serve(Layer.mergeAll(HttpRoutes, ClientSocket), { disableLogger: true, disableListenLog: true }).pipe(
+    Layer.provide(Listener.layer(config)),
+    Layer.provide([Readiness.layer, Queries]),
+    Layer.provide(ReadOnly.layer),
+    Layer.provide(seedTokens(config)),
+    Layer.provide([Tokens.layer, serverInfo(config)]),
+    Layer.provideMerge(MeteredEventStore.layer),
+    Layer.provideMerge(Metrics.layer),
+    Layer.provide(store(config)),
+    Layer.provide([Serialization.layer, Layer.succeed(Timings, config.timings)])
+  )
+
+const complete = (config: ServerConfig): Layer.Layer<never, StartFailure> =>
   HttpRouter.serve(Layer.mergeAll(HttpRoutes, ManagerSocket, ClientSocket), {
     disableLogger: true,
     disableListenLog: true
@@ -156,7 +178,7 @@ const afterChecks = (config: ServerConfig): Layer.Layer<never, StartFailure> =>
 
 export const layer = (config: ServerConfig): Layer.Layer<never, StartFailure> =>
   // First, since what is wrong with these will not be mended by waiting for the database.
-  Layer.unwrap(Effect.as(Listener.check(config), afterChecks(config)))
+  Layer.unwrap(Effect.as(Listener.check(config), config.readOnly ? readOnly(config) : complete(config)))
 
 /** Runs a coordinator until it is interrupted. */
 export const run = (config: ServerConfig): Effect.Effect<never, StartFailure> => Layer.launch(layer(config))

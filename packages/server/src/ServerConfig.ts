@@ -27,6 +27,8 @@ export interface ServerConfig {
   readonly adminToken: Option.Option<Redacted.Redacted>
   /** As `adminToken`, for the token `enrolment`. */
   readonly enrolmentToken: Option.Option<Redacted.Redacted>
+  /** Only answers questions: no actor runs, no manager may connect, and what would change something is refused. */
+  readonly readOnly: boolean
   readonly timings: Timings.Shape
 }
 
@@ -62,6 +64,7 @@ export const config: Config.Config<ServerConfig> = Config.all({
   clusterPort: port("MUSTER_CLUSTER_PORT", 0),
   adminToken: Config.option(Config.Redacted("MUSTER_ADMIN_TOKEN")),
   enrolmentToken: Config.option(Config.Redacted("MUSTER_ENROLMENT_TOKEN")),
+  readOnly: Config.Boolean("MUSTER_READ_ONLY").pipe(Config.withDefault(false)),
   timings: Config.all({
     heartbeatInterval: millis("MUSTER_HEARTBEAT_INTERVAL", Timings.defaults.heartbeatInterval),
     silentAfter: millis("MUSTER_MANAGER_SILENT_AFTER", Timings.defaults.silentAfter),
@@ -93,6 +96,7 @@ export const make = (
   clusterPort: 0,
   adminToken: Option.none(),
   enrolmentToken: Option.none(),
+  readOnly: false,
   timings: Timings.defaults,
   ...settings
 })

@@ -4,8 +4,10 @@
  */
 import { Schema } from "effect"
 import { Rpc, RpcGroup } from "effect/rpc"
+import * as Bundle from "../Bundle.ts"
 import { InvalidInput, TooLarge, Unavailable } from "../Errors.ts"
 import { ManagerNotFound, ManagerOffline } from "../Manager/Errors.ts"
+import { TaskExplanation } from "../Explanation/View.ts"
 import { OutputStream } from "../Manager/Directive.ts"
 import { ManagerId } from "../Manager/Id.ts"
 import { ManagerState, ShutdownMode } from "../Manager/Spec.ts"
@@ -142,6 +144,13 @@ export const GetTask = Rpc.make("GetTask", {
   error: Schema.Union([SuiteError, Unavailable])
 })
 
+/** Why a task is in its state, now or `at` another time: `2026-11-24T18:20:00Z`, or `10m` for ten minutes ago. */
+export const ExplainTask = Rpc.make("ExplainTask", {
+  payload: { taskId: TaskId, at: Schema.optionalKey(Schema.String) },
+  success: TaskExplanation,
+  error: Schema.Union([SuiteError, InvalidInput, Unavailable])
+})
+
 /** Up to `limit` bytes of an attempt's output from `offset`, read on the machine that has it. */
 export const ReadTaskLog = Rpc.make("ReadTaskLog", {
   payload: {
@@ -206,6 +215,14 @@ export const TailEvents = Rpc.make("TailEvents", {
   stream: true
 })
 
+/** All that happened to a suite, to be taken elsewhere: the bundle's header first, then its events. */
+export const ExportSuite = Rpc.make("ExportSuite", {
+  payload: { suiteId: SuiteId },
+  success: Schema.Union([Schema.Struct({ header: Bundle.Header }), Schema.Struct({ event: Recorded })]),
+  error: Schema.Union([SuiteError, Unavailable]),
+  stream: true
+})
+
 export const CreateToken = Rpc.make("CreateToken", {
   payload: { name: Name, role: Role },
   success: NewToken,
@@ -234,6 +251,7 @@ export class ClientRpcs extends RpcGroup.make(
   StreamResults,
   ListTasks,
   GetTask,
+  ExplainTask,
   ReadTaskLog,
   ListManagers,
   GetManager,
@@ -242,6 +260,7 @@ export class ClientRpcs extends RpcGroup.make(
   ListWorkers,
   ListEvents,
   TailEvents,
+  ExportSuite,
   CreateToken,
   ListTokens,
   RevokeToken

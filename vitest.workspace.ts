@@ -48,7 +48,7 @@ export default defineConfig({
         test: {
           name: "e2e",
           root: path("."),
-          include: ["test/e2e/**/*.test.ts"],
+          include: ["test/e2e/**/*.test.ts", "test/golden/**/*.test.ts"],
           testTimeout: E2E_TIMEOUT_MILLIS,
           hookTimeout: E2E_TIMEOUT_MILLIS
         }

@@ -77,8 +77,12 @@ const base: Backup = {
   take: (server, directory) =>
     Effect.asVoid(
       DebianPostgres.run("pg_basebackup", [
-        ...["-h", "127.0.0.1", "-p", String(server.port), "-U", "postgres"],
-        ...["-D", join(directory, "base"), "-X", "stream", "--checkpoint=fast"]
+        "--dbname",
+        server.url,
+        "--pgdata",
+        join(directory, "base"),
+        "--wal-method=stream",
+        "--checkpoint=fast"
       ])
     ),
   restore: (directory, socket) => DebianPostgres.start(join(directory, "base"), socket)
@@ -158,10 +162,11 @@ describe.skipIf(DebianPostgres.binaries === undefined)("a backup taken under loa
         assert.deepInclude(done.tasks, { total: restored.tasks.total + 20, pending: 0, failed: 0, cancelled: 0 })
         for (const manager of [steady, restless]) assert.isTrue(Process.isAlive(manager.pid), manager.output())
         const managers = yield* Stream.runCollect(client.listManagers())
-        assert.deepStrictEqual(managers.map(({ name: of, state }) => [of, state === "offline"]).toSorted(), [
-          ["restless", false],
-          ["steady", false]
-        ])
+        assert.sameMembers(
+          managers.map(({ name: of }) => of),
+          ["restless", "steady"]
+        )
+        assert.isTrue(managers.every(({ state }) => state !== "offline"))
         // Both machines do new work.
         const fresh = yield* client.createSuite({ name: "afterwards" })
         yield* client.submit(

@@ -4,7 +4,7 @@
  *
  *     node test/golden/record.ts
  *
- * It ends with an error when a type of event is missing. `packages/server/test/Golden.test.ts` replays what it wrote.
+ * It ends with an error when a type of event is missing. `Golden.test.ts` replays what it wrote.
  */
 import { writeFileSync } from "node:fs"
 import { fileURLToPath } from "node:url"
@@ -20,11 +20,11 @@ import * as BundleFile from "@muster/server/BundleFile"
 import * as Database from "@muster/server/Database"
 import * as PgEventStore from "@muster/server/PgEventStore"
 import { EventStore } from "@muster/server/EventStore"
-import * as GoldenDump from "../../packages/server/test/support/GoldenDump.ts"
+import * as GoldenDump from "./GoldenDump.ts"
 import * as System from "../e2e/support/System.ts"
 import * as Wait from "../e2e/support/Wait.ts"
 
-const directory = fileURLToPath(new URL("../../packages/server/test/golden/", import.meta.url))
+const directory = fileURLToPath(new URL("logs/", import.meta.url))
 
 /** Whoever falls silent is suspected and lost within seconds, not minutes. */
 const quick = { MUSTER_MANAGER_SILENT_AFTER: "3s", MUSTER_MANAGER_LOST_AFTER: "6s", MUSTER_SUITE_LINGER: "500ms" }
@@ -185,7 +185,7 @@ const record = Effect.gen(function* () {
   })
   const expected = JSON.stringify({ states: GoldenDump.states(log), rows })
   writeFileSync(`${directory}${version}.expected.json.gz`, gzipSync(expected, { level: 9 }))
-  console.log(`${log.length} events of ${streams.length} streams, ${seen.size} types`)
+  process.stdout.write(`${log.length} events of ${streams.length} streams, ${seen.size} types\n`)
 })
 
 await Effect.runPromise(Effect.scoped(record))

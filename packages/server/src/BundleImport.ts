@@ -7,14 +7,14 @@ import { SqlClient } from "effect/sql/SqlClient"
 import type * as Bundle from "@muster/domain/Bundle"
 import type { Recorded } from "@muster/domain/Recorded"
 import * as BundleFile from "./BundleFile.ts"
-import * as EventStore from "./EventStore.ts"
+import type * as EventStore from "./EventStore.ts"
 import * as Param from "./Param.ts"
 import { projections } from "./Projections/Inline.ts"
 import * as Rebuild from "./Rebuild.ts"
 import * as SqlFailure from "./SqlFailure.ts"
 
 /** The database has events already. */
-export class DatabaseNotEmpty extends Data.TaggedError("DatabaseNotEmpty")<Record<never, never>> {
+export class DatabaseNotEmpty extends Data.TaggedError("DatabaseNotEmpty") {
   override get message() {
     return "the database has events already; a bundle is imported into an empty one"
   }

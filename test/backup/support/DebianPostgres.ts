@@ -71,8 +71,14 @@ export const start = Effect.fnUntraced(function* (
 ): Effect.fn.Return<Server, never, Scope.Scope> {
   const port = yield* System.freePort
   const [file, args] = command("postgres", [
-    ...["-D", data, "-p", String(port), "-k", socket],
-    ...["-c", "listen_addresses=127.0.0.1", "-c", "wal_level=replica", "-c", "max_wal_senders=4"]
+    "-D",
+    data,
+    "-p",
+    String(port),
+    "-k",
+    socket,
+    "-c",
+    "listen_addresses=127.0.0.1"
   ])
   const child = yield* Effect.acquireRelease(
     Effect.sync(() => spawn(file, [...args], { stdio: "ignore", cwd: "/" })),

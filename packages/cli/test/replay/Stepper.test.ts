@@ -10,7 +10,7 @@ import * as Style from "../../src/Style.ts"
 
 /** What a real system has recorded, with all that can happen. */
 const golden = Stream.runCollect(
-  BundleFile.events(fileURLToPath(new URL("../../../server/test/golden/0.1.0.jsonl.gz", import.meta.url)))
+  BundleFile.events(fileURLToPath(new URL("../../../../test/golden/logs/0.1.0.jsonl.gz", import.meta.url)))
 )
 
 /** The state after so many events, folded from the first. */

@@ -20,7 +20,7 @@ const Live = SuiteBundles.layer.pipe(
 )
 
 /** A real log of several suites and managers. */
-const golden = fileURLToPath(new URL("../golden/0.1.0.jsonl.gz", import.meta.url))
+const golden = fileURLToPath(new URL("../../../../test/golden/logs/0.1.0.jsonl.gz", import.meta.url))
 
 const named = (log: ReadonlyArray<Recorded>, name: string): SuiteId => {
   const created = log.find(

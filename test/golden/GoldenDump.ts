@@ -13,8 +13,8 @@ import * as SuiteState from "@muster/domain/Suite/State"
 import { Flag, Phase } from "@muster/domain/Suite/TaskTable"
 import { TaskState } from "@muster/domain/Task/Attempt"
 import * as Worker from "@muster/domain/Worker/Events"
-import { projections } from "../../src/Projections/Inline.ts"
-import * as StreamStates from "../../src/StreamStates.ts"
+import { projections } from "@muster/server/Projections/Inline"
+import * as StreamStates from "@muster/server/StreamStates"
 
 /** Every type of event that there is. */
 export const knownTypes: ReadonlyArray<string> = [
@@ -66,7 +66,7 @@ const suiteOf = (state: SuiteState.SuiteState) =>
         tasks: Array.from({ length: state.tasks.size }, (_, index) => taskOf(state, index)),
         plain: state.plain.ranges(),
         queue: state.queue.first(Infinity),
-        fences: [...state.fences].toSorted(),
+        fences: [...state.fences].toSorted(([a], [b]) => (a < b ? -1 : 1)),
         lostAttempts: lossesOf(state.lostAttempts),
         lostLeases: lossesOf(state.lostLeases)
       }

@@ -4,26 +4,43 @@
  */
 import { assert, describe, it } from "@effect/vitest"
 import { Effect, Layer, Stream } from "effect"
+import { NodeServices } from "@effect/platform-node"
 import { readFileSync, readdirSync } from "node:fs"
+import { join } from "node:path"
 import { fileURLToPath } from "node:url"
 import { gunzipSync } from "node:zlib"
 import type { Recorded } from "@muster/domain/Recorded"
-import * as BundleFile from "../src/BundleFile.ts"
-import * as BundleImport from "../src/BundleImport.ts"
-import * as PgEventStore from "../src/PgEventStore.ts"
-import * as GoldenDump from "./support/GoldenDump.ts"
-import * as Muster from "./support/Muster.ts"
+import * as BundleFile from "@muster/server/BundleFile"
+import * as BundleImport from "@muster/server/BundleImport"
+import * as MusterDatabase from "@muster/server/Database"
+import * as EmbeddedPostgres from "@muster/server/EmbeddedPostgres"
+import * as Migrations from "@muster/server/Migrations"
+import * as PgEventStore from "@muster/server/PgEventStore"
+import * as Process from "../e2e/support/Process.ts"
+import * as GoldenDump from "./GoldenDump.ts"
 
-const directory = fileURLToPath(new URL("golden/", import.meta.url))
+const logs = fileURLToPath(new URL("logs/", import.meta.url))
 
-const released = readdirSync(directory)
+const released = readdirSync(logs)
   .filter((name) => name.endsWith(".jsonl.gz"))
   .map((name) => name.replace(".jsonl.gz", ""))
+
+/** A database of its own, with Muster's tables. */
+const Database = Layer.unwrap(
+  Effect.gen(function* () {
+    const directory = yield* Process.directory("golden")
+    const { url } = yield* EmbeddedPostgres.start({ dataDir: join(directory, "data") }).pipe(Effect.orDie)
+    return PgEventStore.layer.pipe(
+      Layer.provideMerge(Layer.effectDiscard(Migrations.migrate)),
+      Layer.provideMerge(MusterDatabase.layer({ ...MusterDatabase.defaults, url }))
+    )
+  })
+).pipe(Layer.provide(NodeServices.layer))
 
 /** Types of events that no release has recorded yet. They leave this list with the release that records them. */
 const unreleased: ReadonlyArray<string> = []
 
-const bundleOf = (version: string) => `${directory}${version}.jsonl.gz`
+const bundleOf = (version: string) => `${logs}${version}.jsonl.gz`
 
 const logOf = (version: string) =>
   Effect.andThen(BundleFile.verify(bundleOf(version)), Stream.runCollect(BundleFile.events(bundleOf(version))))
@@ -32,7 +49,7 @@ const logOf = (version: string) =>
 type Json = string | number | boolean | null | ReadonlyArray<Json> | { readonly [name: string]: Json }
 
 const expectedOf = (version: string): { readonly states: Json; readonly rows: Json } =>
-  JSON.parse(gunzipSync(readFileSync(`${directory}${version}.expected.json.gz`)).toString())
+  JSON.parse(gunzipSync(readFileSync(`${logs}${version}.expected.json.gz`)).toString())
 
 /** What is there of `actual` of what `expected` has: fields that were added since are left out, at any depth. */
 const known = (actual: unknown, expected: Json): unknown => {
@@ -60,7 +77,7 @@ describe.each(released)("the golden log of %s", (version) => {
     Effect.gen(function* () {
       yield* BundleImport.importFile(bundleOf(version))
       assertKnown(yield* GoldenDump.rows, expectedOf(version).rows)
-    }).pipe(Effect.provide(PgEventStore.layer.pipe(Layer.provideMerge(Muster.layer))))
+    }).pipe(Effect.provide(Database))
   )
 
   // The test of the test: whoever makes a field mean nothing is found out.
@@ -135,8 +152,8 @@ const evidence: ReadonlyArray<string> = [
 describe("golden logs", () => {
   it.effect("have every type of event that there is", () =>
     Effect.gen(function* () {
-      const logs = yield* Effect.forEach(released, logOf)
-      const seen = new Set(logs.flat().map(({ type }) => type))
+      const all = yield* Effect.forEach(released, logOf)
+      const seen = new Set(all.flat().map(({ type }) => type))
       assert.deepStrictEqual(
         GoldenDump.knownTypes.filter((type) => !seen.has(type)),
         unreleased

@@ -183,7 +183,7 @@ const make = Effect.gen(function* () {
     callbacks: Callbacks
   ): Effect.fn.Return<{ readonly ending: Ending; readonly epoch: Epoch | undefined }, never, Scope.Scope> {
     const { managerId, spec } = callbacks
-    const client = yield* Connection.open(url, config.token)
+    const client = yield* Connection.open(url, config.token, config.urls.length === 1)
     const ending = yield* Deferred.make<Ending>()
     let welcomedAs: Epoch | undefined
     const scope = yield* Effect.scope

@@ -25,11 +25,12 @@ import * as PgRunnerStorage from "./PgRunnerStorage.ts"
 /**
  * How fast the shards of a dead coordinator are taken over. One that dies is gone as soon as its connection to Postgres
  * breaks, and the others look every `refreshAssignmentsInterval`: work goes on within a second or two. One that freezes
- * is gone when it has not been heard of for `shardLockExpiration`: work goes on after 4 to 5 s.
+ * is gone when it has not been heard of for `shardLockExpiration`: work goes on after 2 to 4 s. One whose thread is busy for
+ * longer than that loses its shards too, which costs time and nothing else.
  */
 const timings = {
   shardLockRefreshInterval: "1 second",
-  shardLockExpiration: "4 seconds",
+  shardLockExpiration: "3 seconds",
   refreshAssignmentsInterval: "1 second",
   runnerHealthCheckInterval: "1 second",
   sendRetryInterval: "50 millis",
@@ -43,13 +44,13 @@ const timings = {
  * is a lock in Postgres that is looked at every second and released by itself when a coordinator stops. All coordinators
  * must agree.
  */
-const shardsPerGroup = 100
+export const shardsPerGroup = 100
 
 /** Actors in memory at most; what is more waits. */
 const maxResidentEntities = 50_000
 
 /** A port that nobody listens on now. */
-const freePort = (host: string) =>
+export const freePort = (host: string) =>
   Effect.callback<number>((resume) => {
     const server = createServer()
     server.once("error", (error) => resume(Effect.die(error)))

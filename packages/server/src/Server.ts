@@ -35,6 +35,7 @@ import * as Metrics from "./Metrics.ts"
 import * as ManagersLive from "./ManagersLive.ts"
 import * as Migrations from "./Migrations.ts"
 import * as PgEventStore from "./PgEventStore.ts"
+import * as ClusterQueries from "./ReadModels/ClusterQueries.ts"
 import * as EventQueries from "./ReadModels/EventQueries.ts"
 import * as ManagerQueries from "./ReadModels/ManagerQueries.ts"
 import * as Settlements from "./ReadModels/Settlements.ts"
@@ -47,6 +48,7 @@ import * as ClientRpcsLive from "./Rpc/ClientRpcsLive.ts"
 import * as ManagerRpcsLive from "./Rpc/ManagerRpcsLive.ts"
 import { ServerInfo } from "./Rpc/ServerInfo.ts"
 import type { ServerConfig } from "./ServerConfig.ts"
+import * as SessionName from "./SessionName.ts"
 import * as Subscriptions from "./Subscriptions.ts"
 import * as SuitesLive from "./SuitesLive.ts"
 import { Timings } from "./Timings.ts"
@@ -78,9 +80,13 @@ const ClientSocket = RpcServer.layerHttp({
 }).pipe(Layer.provide([ClientRpcsLive.layer, Authentication.layerAdminOnly]))
 
 /** What answers questions: rows, and streams that follow them. */
-const Queries = Layer.mergeAll(SuiteStreams.layer, TaskLogs.layer, WorkerQueries.layer, ManagerQueries.layer).pipe(
-  Layer.provideMerge(Layer.mergeAll(SuiteQueries.layer, TaskQueries.layer, Settlements.layer, EventQueries.layer))
-)
+const Queries = Layer.mergeAll(
+  SuiteStreams.layer,
+  TaskLogs.layer,
+  WorkerQueries.layer,
+  ManagerQueries.layer,
+  ClusterQueries.layer
+).pipe(Layer.provideMerge(Layer.mergeAll(SuiteQueries.layer, TaskQueries.layer, Settlements.layer, EventQueries.layer)))
 
 /** The actors, and what keeps time for them. */
 const Actors = Layer.mergeAll(
@@ -105,13 +111,25 @@ const seedTokens = (config: ServerConfig) =>
     })
   )
 
-const serverInfo = ({ clusterHost, port }: ServerConfig) =>
-  Layer.effect(
-    ServerInfo,
-    Effect.map(DateTime.now, (now) =>
-      ServerInfo.of({ version, coordinator: `${clusterHost}:${port}`, startedAt: DateTime.formatIso(now) })
-    )
+/** What this coordinator says of itself, to those who ask it and to those who look at its locks. */
+const self = ({ clusterHost, clusterPort, host, port }: ServerConfig) =>
+  Layer.unwrap(
+    Effect.map(DateTime.now, (now) => {
+      const reachable = everywhere.has(host) ? clusterHost : host
+      const url = port === 0 ? "" : `http://${reachable.includes(":") ? `[${reachable}]` : reachable}:${port}`
+      return Layer.mergeAll(
+        Layer.succeed(ServerInfo, {
+          version,
+          coordinator: `${clusterHost}:${clusterPort}`,
+          startedAt: DateTime.formatIso(now)
+        }),
+        Layer.succeed(SessionName.Self, { version, url, startedAt: DateTime.toEpochMillis(now) })
+      )
+    })
   )
+
+/** Addresses to listen on that nobody can connect to. */
+const everywhere: ReadonlySet<string> = new Set(["0.0.0.0", "::"])
 
 /** The database with its structure up to date. */
 const store = (
@@ -128,7 +146,15 @@ const store = (
  */
 const gracefulShutdownTimeout = "1 second"
 
-export const layer = (config: ServerConfig): Layer.Layer<never, StartFailure> =>
+export const layer = (given: ServerConfig): Layer.Layer<never, StartFailure> =>
+  Layer.unwrap(
+    Effect.map(
+      given.clusterPort === 0 ? Cluster.freePort(given.clusterHost) : Effect.succeed(given.clusterPort),
+      (port) => assemble({ ...given, clusterPort: port })
+    )
+  )
+
+const assemble = (config: ServerConfig): Layer.Layer<never, StartFailure> =>
   HttpRouter.serve(Layer.mergeAll(HttpRoutes, ManagerSocket, ClientSocket), {
     disableLogger: true,
     disableListenLog: true
@@ -143,11 +169,11 @@ export const layer = (config: ServerConfig): Layer.Layer<never, StartFailure> =>
     Layer.provide(Heartbeats.layer),
     Layer.provide(Cluster.layer({ host: config.clusterHost, port: config.clusterPort })),
     Layer.provide(seedTokens(config)),
-    Layer.provide([Tokens.layer, Subscriptions.layer, serverInfo(config)]),
+    Layer.provide([Tokens.layer, Subscriptions.layer]),
     Layer.provide(MeteredEventStore.layer),
     Layer.provideMerge(Metrics.layer),
     Layer.provide(store(config)),
-    Layer.provide([Serialization.layer, Layer.succeed(Timings, config.timings)])
+    Layer.provide([Serialization.layer, Layer.succeed(Timings, config.timings), self(config)])
   )
 
 /** Runs a coordinator until it is interrupted. */

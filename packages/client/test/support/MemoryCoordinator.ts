@@ -298,6 +298,7 @@ export const make = Effect.gen(function* () {
     DrainManager: unsupported,
     ShutdownManager: unsupported,
     ListWorkers: unsupported,
+    GetCluster: unsupported,
     ListEvents: unsupported,
     TailEvents: () => Stream.fromEffect(unsupported()),
     CreateToken: unsupported,

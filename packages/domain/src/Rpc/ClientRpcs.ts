@@ -4,6 +4,7 @@
  */
 import { Schema } from "effect"
 import { Rpc, RpcGroup } from "effect/rpc"
+import { ClusterView } from "../Cluster/View.ts"
 import { InvalidInput, TooLarge, Unavailable } from "../Errors.ts"
 import { ManagerNotFound, ManagerOffline } from "../Manager/Errors.ts"
 import { OutputStream } from "../Manager/Directive.ts"
@@ -39,6 +40,13 @@ export const GetServerInfo = Rpc.make("GetServerInfo", {
     coordinator: Schema.String,
     startedAt: Schema.String
   }),
+  error: Unavailable
+})
+
+/** Coordinators and who of them leads what; with `suites` also where each suite is. */
+export const GetCluster = Rpc.make("GetCluster", {
+  payload: { suites: Schema.optionalKey(Schema.Boolean) },
+  success: ClusterView,
   error: Unavailable
 })
 
@@ -222,6 +230,7 @@ export const RevokeToken = Rpc.make("RevokeToken", {
 
 export class ClientRpcs extends RpcGroup.make(
   GetServerInfo,
+  GetCluster,
   CreateSuite,
   SubmitTasks,
   CloseSuite,

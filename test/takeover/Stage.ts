@@ -32,6 +32,8 @@ export interface Suite {
 export interface Stage {
   readonly places: ReadonlyArray<Place>
   readonly suites: ReadonlyArray<Suite>
+  /** A suite of one task, which was begun before the first trial and does not end by itself, on a manager of its own. */
+  readonly lasting: SuiteId
   /** A client that knows all coordinators. */
   readonly client: Client
   /** Another one, whose first connection goes to this place. */
@@ -47,9 +49,11 @@ export interface Stage {
 }
 
 const count = 3
-const task = { program: "/bin/true" }
-/** Runs from the first trial to the last: nothing that runs is stopped by what happens to a coordinator. */
-const lasting = { program: "sleep", args: ["infinity"] }
+const short = { program: "/bin/true" }
+/** Of the trickle: long enough that a suite always has work. */
+const steady = { program: "sleep", args: ["0.3"] }
+/** Nothing that runs is stopped by what happens to a coordinator. */
+const endless = { program: "sleep", args: ["infinity"] }
 
 /** Milliseconds between two tasks of the trickle, for each suite. */
 const trickle = 200
@@ -92,20 +96,26 @@ export const make = Effect.gen(function* (): Effect.fn.Return<Stage, never, Scop
   const from = (first: number) => [...urls.slice(first), ...urls.slice(0, first)]
 
   for (let index = 0; index < count; index++) yield* system.manager({ urls: from(index), workers: 2 })
+  yield* system.manager({ urls, workers: 1, tags: ["lasting"] })
   const client = yield* system.client(urls)
+  const lasting = yield* Effect.gen(function* () {
+    const { id } = yield* client.createSuite({ name: "lasting", tags: ["lasting"] })
+    yield* client.submit(id, [endless])
+    yield* Wait.until("the lasting task runs", client.getSuite(id), ({ tasks }) => tasks.running === 1)
+    return id
+  }).pipe(Effect.orDie)
   const suites = yield* Effect.forEach(
     places,
     (_, index) =>
       Effect.gen(function* () {
         const { id } = yield* client.createSuite({ name: `trickle ${index}` })
-        yield* client.submit(id, [lasting])
         const suite: Suite = { id, accepted: 0 }
         return suite
       }),
     { concurrency: count }
   ).pipe(Effect.orDie)
 
-  const submit = Effect.fnUntraced(function* (by: Client, suite: Suite) {
+  const send = Effect.fnUntraced(function* (by: Client, suite: Suite, task: typeof short | typeof steady) {
     const { ranges } = yield* Effect.orDie(by.submit(suite.id, [task]))
     suite.accepted++
     return ranges[0]?.firstIndex ?? -1
@@ -115,7 +125,7 @@ export const make = Effect.gen(function* (): Effect.fn.Return<Stage, never, Scop
     (suite, index) =>
       Effect.gen(function* () {
         const own = yield* system.client(from(index))
-        return yield* submit(own, suite).pipe(Effect.delay(trickle), Effect.forever)
+        return yield* send(own, suite, steady).pipe(Effect.delay(trickle), Effect.forever)
       }).pipe(Effect.forkScoped),
     { discard: true }
   )
@@ -162,5 +172,7 @@ export const make = Effect.gen(function* (): Effect.fn.Return<Stage, never, Scop
       (context) => Context.get(context, MusterClient)
     )
 
-  return { places, suites, client, clientAt, submit, isSettled, settled, hostedBy }
+  const submit = (by: Client, suite: Suite) => send(by, suite, short)
+
+  return { places, suites, lasting, client, clientAt, submit, isSettled, settled, hostedBy }
 })

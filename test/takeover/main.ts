@@ -74,10 +74,7 @@ const checkSuites = (stage: Stage.Stage) =>
         const twice = outcomes.filter((count) => count !== 1).length
         // The trickle goes on meanwhile, so there may be more than were counted, but never fewer.
         const lost = Math.max(0, accepted - tasks.total) + tasks.failed + tasks.cancelled
-        // Its first task was begun before all trials.
-        const [first] = yield* Stream.runCollect(stage.client.listTasks({ suiteId: id, limit: 1 }))
-        const stopped = first?.state === "running" && first.attempts === 1 ? 0 : 1
-        return { lost, twice, stopped, tasks: tasks.total }
+        return { lost, twice, tasks: tasks.total }
       }),
     { concurrency: "unbounded" }
   )
@@ -101,7 +98,8 @@ const program = Effect.gen(function* () {
   const checked = yield* checkSuites(stage)
   const lost = checked.reduce((sum, suite) => sum + suite.lost, 0)
   const twice = checked.reduce((sum, suite) => sum + suite.twice, 0)
-  const stopped = checked.reduce((sum, suite) => sum + suite.stopped, 0)
+  const [endless] = yield* Stream.runCollect(stage.client.listTasks({ suiteId: stage.lasting, limit: 1 }))
+  const stopped = endless?.state === "running" && endless.attempts === 1 ? 0 : 1
   let isGood = lost === 0 && twice === 0 && stopped === 0
   for (const kind of Trial.kinds) {
     const own = samples.filter((sample) => sample.kind === kind)

@@ -6,6 +6,7 @@ import { Context, Effect, Exit, Layer, Redacted, Ref, Scope } from "effect"
 import { PgConnection } from "@effect/sql-pg"
 import { MusterClient } from "@muster/client/MusterClient"
 import type { CoordinatorView } from "@muster/domain/Cluster/View"
+import { stream } from "@muster/domain/Suite/Id"
 import type { SuiteId } from "@muster/domain/Suite/Id"
 import * as Programs from "../../bench/Programs.ts"
 import * as System from "../e2e/support/System.ts"
@@ -40,8 +41,8 @@ export interface Stage {
   readonly clientAt: (place: Place) => Effect.Effect<Client, never, Scope.Scope>
   /** Submits one short task; its index. */
   readonly submit: (client: Client, suite: Suite) => Effect.Effect<number>
-  /** Whether the outcome of this task, or of a later one, is committed. Asks the database, past all coordinators. */
-  readonly isSettled: (suite: Suite, index: number) => Effect.Effect<boolean>
+  /** Whether an outcome is committed behind the submission of this task. Asks the database, past all coordinators. */
+  readonly hasOutcomeSince: (suite: Suite, index: number) => Effect.Effect<boolean>
   /** The coordinators by place, once all of them are there and have their part of the shards. */
   readonly settled: Effect.Effect<ReadonlyMap<Place, CoordinatorView>>
   /** Which suites are with this coordinator. */
@@ -54,6 +55,9 @@ const short = { program: "/bin/true" }
 const steady = { program: "sleep", args: ["0.3"] }
 /** Nothing that runs is stopped by what happens to a coordinator. */
 const endless = { program: "sleep", args: ["infinity"] }
+
+/** Each suite has its manager: what is measured is a takeover, not how suites share machines. */
+const tagOf = (index: number) => `trickle-${index}`
 
 /** Milliseconds between two tasks of the trickle, for each suite. */
 const trickle = 200
@@ -95,7 +99,8 @@ export const make = Effect.gen(function* (): Effect.fn.Return<Stage, never, Scop
   const urls = places.map(({ url }) => url)
   const from = (first: number) => [...urls.slice(first), ...urls.slice(0, first)]
 
-  for (let index = 0; index < count; index++) yield* system.manager({ urls: from(index), workers: 2 })
+  for (let index = 0; index < count; index++)
+    yield* system.manager({ urls: from(index), workers: 2, tags: [tagOf(index)] })
   yield* system.manager({ urls, workers: 1, tags: ["lasting"] })
   const client = yield* system.client(urls)
   const lasting = yield* Effect.gen(function* () {
@@ -108,7 +113,7 @@ export const make = Effect.gen(function* (): Effect.fn.Return<Stage, never, Scop
     places,
     (_, index) =>
       Effect.gen(function* () {
-        const { id } = yield* client.createSuite({ name: `trickle ${index}` })
+        const { id } = yield* client.createSuite({ name: `trickle ${index}`, tags: [tagOf(index)] })
         const suite: Suite = { id, accepted: 0 }
         return suite
       }),
@@ -131,13 +136,17 @@ export const make = Effect.gen(function* (): Effect.fn.Return<Stage, never, Scop
   )
 
   const database = yield* Effect.orDie(PgConnection.make({ url: Redacted.make(system.postgres.url) }))
-  // Settled tasks have a row of their own.
-  const isSettled = ({ id }: Suite, index: number) =>
+  const hasOutcomeSince = ({ id }: Suite, index: number) =>
     database
-      .query("select 1 from muster.tasks where suite_id = $1 and index >= $2 and finished_at is not null limit 1", [
-        id,
-        BigInt(index)
-      ])
+      .query(
+        `select 1 from muster.events as outcome
+         where stream = $1 and type = 'AttemptsEnded' and version > (
+           select version from muster.events as submission
+           where submission.stream = $1 and type = 'TasksSubmitted' and (data ->> 'firstIndex')::int <= $2
+           order by version desc limit 1
+         ) limit 1`,
+        [stream(id), BigInt(index)]
+      )
       .pipe(
         Effect.map(({ rows }) => rows.length > 0),
         Effect.orDie
@@ -174,5 +183,5 @@ export const make = Effect.gen(function* (): Effect.fn.Return<Stage, never, Scop
 
   const submit = (by: Client, suite: Suite) => send(by, suite, short)
 
-  return { places, suites, lasting, client, clientAt, submit, isSettled, settled, hostedBy }
+  return { places, suites, lasting, client, clientAt, submit, hasOutcomeSince, settled, hostedBy }
 })

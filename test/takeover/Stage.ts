@@ -20,6 +20,8 @@ export interface Place {
   readonly pid: () => number
   readonly signal: (signal: NodeJS.Signals) => Effect.Effect<void>
   readonly exited: Effect.Effect<void>
+  /** What it has printed so far. */
+  readonly output: () => string
   /** Another coordinator at the same address; the one before has exited. */
   readonly replace: Effect.Effect<void>
 }
@@ -84,6 +86,7 @@ export const make = Effect.gen(function* (): Effect.fn.Return<Stage, never, Scop
       url: now().url,
       pid: () => now().pid,
       signal: (signal) => Effect.suspend(() => now().kill(signal)),
+      output: () => now().output(),
       exited: Effect.suspend(() => Effect.asVoid(now().exited)),
       replace: Effect.gen(function* () {
         const { coordinator, scope } = yield* Ref.get(current)

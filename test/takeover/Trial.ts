@@ -27,7 +27,7 @@ export interface Sample {
 const signals = { kill: "SIGKILL", freeze: "SIGSTOP", stop: "SIGTERM" } as const
 
 /** Milliseconds. */
-const limit = 60_000
+const limit = 30_000
 const betweenTasks = 50
 const betweenLooks = 5
 
@@ -115,7 +115,13 @@ export const run = Effect.fnUntraced(function* (stage: Stage, kind: Kind, random
         kind,
         suite: Math.max(...recoveries),
         client: (clientAt ?? Number.NaN) - signalledAt,
-        gone: kind === "freeze" ? null : yield* Fiber.join(gone),
+        gone:
+          kind === "freeze"
+            ? null
+            : yield* Effect.timeoutOrElse(Fiber.join(gone), {
+                duration: limit,
+                orElse: () => Effect.die(new Error(`not gone within ${limit} ms: ${place.output()}`))
+              }),
         suites: suites.length
       }
       // Back to three, for the next trial.

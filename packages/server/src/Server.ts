@@ -3,7 +3,6 @@
  */
 // First, so that every schema below is compiled to code when it is first used: a third of the work of a hot coordinator.
 import "effect/schema/SchemaJITCompiler/enable"
-import { createServer } from "node:http"
 import { NodeHttpServer } from "@effect/platform-node"
 import type { PgClient } from "@effect/sql-pg"
 import { DateTime, Effect, Layer, Option } from "effect"
@@ -26,6 +25,7 @@ import * as Heartbeats from "./Heartbeats.ts"
 import { HttpRoutes } from "./Http/HttpRoutes.ts"
 import * as Readiness from "./Http/Readiness.ts"
 import * as ReadinessPartsLive from "./Http/ReadinessPartsLive.ts"
+import * as Sockets from "./Http/Sockets.ts"
 import * as ManagerEntityLive from "./Entities/ManagerEntityLive.ts"
 import * as SuiteEntityLive from "./Entities/SuiteEntityLive.ts"
 import * as WorkerEntityLive from "./Entities/WorkerEntityLive.ts"
@@ -140,10 +140,7 @@ const store = (
     Layer.provideMerge(Database.layer(config.database))
   )
 
-/**
- * How long requests that are being answered may take when the coordinator stops. Sockets of clients and managers, which
- * would stay open for as long as these like, are closed then.
- */
+/** How long HTTP requests that are being answered may take when the coordinator stops. */
 const gracefulShutdownTimeout = "1 second"
 
 export const layer = (given: ServerConfig): Layer.Layer<never, StartFailure> =>
@@ -154,7 +151,12 @@ export const layer = (given: ServerConfig): Layer.Layer<never, StartFailure> =>
     )
   )
 
-const assemble = (config: ServerConfig): Layer.Layer<never, StartFailure> =>
+const assemble = (config: ServerConfig): Layer.Layer<never, StartFailure> => {
+  const sockets = Sockets.make()
+  return Sockets.layerGoodbye(sockets).pipe(Layer.provide(serve(config, sockets)))
+}
+
+const serve = (config: ServerConfig, { createServer }: Sockets.Sockets): Layer.Layer<never, StartFailure> =>
   HttpRouter.serve(Layer.mergeAll(HttpRoutes, ManagerSocket, ClientSocket), {
     disableLogger: true,
     disableListenLog: true

@@ -45,7 +45,7 @@ export interface Stage {
   readonly submit: (client: Client, suite: Suite) => Effect.Effect<number>
   /** Whether an outcome is committed behind the submission of this task. Asks the database, past all coordinators. */
   readonly hasOutcomeSince: (suite: Suite, index: number) => Effect.Effect<boolean>
-  /** The coordinators by place, once all of them are there and have their part of the shards. */
+  /** The coordinators by place, once all of them have their part of the shards and none moves any more. */
   readonly settled: Effect.Effect<ReadonlyMap<Place, CoordinatorView>>
   /** Which suites are with this coordinator. */
   readonly hostedBy: (coordinator: CoordinatorView) => Effect.Effect<ReadonlyArray<Suite>>
@@ -63,6 +63,9 @@ const tagOf = (index: number) => `trickle-${index}`
 
 /** Milliseconds between two tasks of the trickle, for each suite. */
 const trickle = 200
+
+/** A trial begins in a cluster that has been at rest for so long. Milliseconds. */
+const rest = 3_000
 
 /** A coordinator with fewer shards than that has not got its part yet. */
 const fairPart = 20
@@ -162,7 +165,10 @@ export const make = Effect.gen(function* (): Effect.fn.Return<Stage, never, Scop
       ({ coordinators, shards }) =>
         shards.held === shards.total &&
         coordinators.length === count &&
-        coordinators.every((one) => one.healthy && one.shards.length >= fairPart)
+        coordinators.every(
+          ({ healthy, shards: own, shardsSince }) =>
+            healthy && own.length >= fairPart && shardsSince !== null && Date.now() - Date.parse(shardsSince) > rest
+        )
     ),
     ({ coordinators }) =>
       new Map(

@@ -24,14 +24,14 @@ import * as PgRunnerStorage from "./PgRunnerStorage.ts"
 
 /**
  * How fast the shards of a dead coordinator are taken over. One that dies is gone as soon as its connection to Postgres
- * breaks, and the others look every `refreshAssignmentsInterval`: work goes on within a second or two. One that freezes
+ * breaks, and the others look every `refreshAssignmentsInterval`: work goes on within a second. One that freezes
  * is gone when it has not been heard of for `shardLockExpiration`: work goes on after 2 to 4 s. One whose thread is busy for
  * longer than that loses its shards too, which costs time and nothing else.
  */
 const timings = {
   shardLockRefreshInterval: "1 second",
-  shardLockExpiration: "3 seconds",
-  refreshAssignmentsInterval: "1 second",
+  shardLockExpiration: "2500 millis",
+  refreshAssignmentsInterval: "500 millis",
   runnerHealthCheckInterval: "1 second",
   sendRetryInterval: "50 millis",
   // A coordinator whose session in Postgres broke has lost its shards and takes them again when its actors have ended. These
@@ -65,7 +65,7 @@ export const freePort = (host: string) =>
  * What one coordinator asks another is asked again elsewhere when the connection breaks. One that is frozen, or whose
  * machine is gone, does not close its connections, so silence breaks them too.
  */
-const liveness = { pingInterval: "1 second", pingTimeout: "3 seconds" } as const
+const liveness = { pingInterval: "1 second", pingTimeout: "2500 millis" } as const
 
 /** Milliseconds. */
 const openTimeout = 1_000

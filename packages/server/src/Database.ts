@@ -3,13 +3,17 @@
  * server is there.
  */
 import { PgClient } from "@effect/sql-pg"
-import { Config, Data, Duration, Effect, Layer, Predicate, Redacted, Schedule, Schema } from "effect"
+import { Config, Data, Duration, Effect, Layer, Predicate, Redacted, Result, Schedule, Schema } from "effect"
 import type { SqlClient } from "effect/sql/SqlClient"
 import type { SqlError } from "effect/sql/SqlError"
+import * as DatabaseServers from "./DatabaseServers.ts"
 import * as SqlFailure from "./SqlFailure.ts"
 
 export interface Settings {
-  /** `postgres://user:password@host:port/database`; several Musters can share a database under different schemas. */
+  /**
+   * `postgres://user:password@host:port/database`; several Musters can share a database under different schemas. With
+   * several hosts (`host1:port1,host2:port2`) the one that takes writes is found, and found again after a failover.
+   */
   readonly url: Redacted.Redacted
   /** Where all tables stand. Lower-case letters, digits and `_`. */
   readonly schema: string
@@ -133,8 +137,13 @@ const planByKey = {
   enable_seqscan: "off"
 }
 
-const poolConfig = (settings: Settings): PgClient.PgPoolConfig => ({
-  url: settings.url,
+const poolConfig = (
+  settings: Settings,
+  servers: ReadonlyArray<DatabaseServers.Server> | undefined
+): PgClient.PgPoolConfig => ({
+  // The driver knows one server. With several it gets the first one's address for all but the host and the port.
+  url: servers?.[0]?.url ?? settings.url,
+  ...(servers === undefined ? {} : { stream: DatabaseServers.make(servers, keepAlive).stream }),
   applicationName: settings.applicationName,
   maxConnections: settings.maxConnections,
   connectTimeout,
@@ -185,10 +194,26 @@ export const requireRecent = (version: ServerVersion): Effect.Effect<void, Datab
     ? new DatabaseTooOld({ found: version.name, required: oldestServer })
     : Effect.void
 
+/** What is accepted is durable on the primary. Whether it also outlives the primary is for the server's settings to say. */
+const warnOfLoss = (client: PgClient.PgClient) =>
+  client<{ names: string }>`select current_setting('synchronous_standby_names') as names`.pipe(
+    Effect.flatMap(([row]) =>
+      row?.names === ""
+        ? Effect.logWarning(
+            "the database has standbys and synchronous_standby_names is empty: a failover may lose what was accepted last"
+          )
+        : Effect.void
+    ),
+    Effect.ignore
+  )
+
 const connect = Effect.fn("Database.connect")(function* (settings: Settings) {
-  const { host, port } = yield* address(settings.url)
+  const parsed = DatabaseServers.parse(settings.url)
+  if (Result.isFailure(parsed)) return yield* new DatabaseUrlInvalid({ reason: parsed.failure })
+  const servers = parsed.success
+  const { host, port } = yield* address(servers?.[0]?.url ?? settings.url)
   const unreachable = (error: SqlError) => new DatabaseUnreachable({ host, port, reason: reasonOf(error) })
-  const client = yield* PgClient.make(poolConfig(settings)).pipe(Effect.mapError(unreachable))
+  const client = yield* PgClient.make(poolConfig(settings, servers)).pipe(Effect.mapError(unreachable))
   const [version] = yield* serverVersion(client).pipe(
     Effect.retry({
       while: (error) => !isHopeless(error),
@@ -197,6 +222,7 @@ const connect = Effect.fn("Database.connect")(function* (settings: Settings) {
     Effect.mapError(unreachable)
   )
   if (version !== undefined) yield* requireRecent(version)
+  if (servers !== undefined && servers.length > 1) yield* warnOfLoss(client)
   return client
 })
 

@@ -50,6 +50,7 @@ export const sources = {
 /** The database server; it can be killed and started again on the same data and port. */
 export interface Postgres {
   readonly url: string
+  readonly directory: string
   readonly pid: () => number
   readonly kill: Effect.Effect<void>
   readonly restart: Effect.Effect<void>
@@ -119,6 +120,7 @@ const startPostgres = (directory: string) =>
     let current = yield* launch
     return {
       url: Redacted.value(current.running.url),
+      directory: current.running.directory,
       pid: () => current.running.pid,
       kill: Effect.gen(function* () {
         process.kill(current.running.pid, "SIGKILL")

@@ -13,7 +13,7 @@ layer(TestServer.layer, { excludeTestServices: true, timeout: "30 seconds" })("t
     Effect.gen(function* () {
       const api = yield* client()
       const { id } = yield* api.suites.create({ headers: {}, payload: { name: "placed" } })
-      yield* api.suites.submit({ params: { id }, headers: {}, payload: { tasks: [{ program: "true" }] } })
+      yield* api.suites.submit({ params: { id }, headers: {}, payload: [{ program: "true" }] })
       const found = yield* eventually(status({ suites: "true" }), ({ shards }) => shards.held === shards.total)
       assert.lengthOf(found.coordinators, 1)
       const [only] = found.coordinators

@@ -156,12 +156,15 @@ export const make = Effect.fnUntraced(function* (
       wasConnected ? (options.repeatFor ?? defaultRepeatFor) : (options.connectTimeout ?? defaultConnectTimeout)
     )
 
+  /** However little patience there is, each address is tried once. */
+  const hasUntried = () => !wasConnected && addresses.length > 1 && failures < addresses.length
+
   /** Goes on for errors that may pass, counting from the first failure; gives the error back when it gives up. */
   const patiently = <E>() =>
     pauses.pipe(
       Schedule.setInputType<E>(),
       Schedule.tap(({ elapsed, input }) =>
-        isPassing(input) && elapsed < patience() ? Effect.void : Effect.fail(input)
+        isPassing(input) && (elapsed < patience() || hasUntried()) ? Effect.void : Effect.fail(input)
       ),
       // What failed with the connection is asked again in the moment in which there is another one.
       Schedule.modifyDelay(({ duration }) =>

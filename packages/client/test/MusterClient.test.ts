@@ -258,7 +258,7 @@ describe("a connection", () => {
       const { coordinator } = yield* setup()
       const frozen = yield* silentServer
       const began = performance.now()
-      const client = yield* connect([frozen, coordinator.url], { connectTimeout: 0 })
+      const client = yield* connect(`${frozen},${coordinator.url}`, { connectTimeout: 0 })
       assert.strictEqual((yield* client.serverInfo).coordinator, "memory")
       assert.isBelow(performance.now() - began, 5_000)
     })

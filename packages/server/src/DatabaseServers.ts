@@ -143,6 +143,21 @@ export const make = (servers: ReadonlyArray<Server>, keepAlive: Duration.Duratio
     return searching
   }
 
+  const connect = async (socket: Socket): Promise<void> => {
+    try {
+      const { host, port } = await primary()
+      if (socket.destroyed) return
+      // A server that was the primary a moment ago and refuses now is not taken for it from memory.
+      socket.once("error", () => {
+        found = found === undefined ? undefined : { ...found, at: 0 }
+      })
+      socket.connect({ host, port })
+      socket.uncork()
+    } catch (error) {
+      socket.destroy(error instanceof Error ? error : new Error(String(error)))
+    }
+  }
+
   return {
     /** For the driver: a socket that connects as soon as it is known where to. What is written before that waits. */
     stream: (): Duplex => {
@@ -150,18 +165,7 @@ export const make = (servers: ReadonlyArray<Server>, keepAlive: Duration.Duratio
       // What the driver does with a socket of its own.
       socket.once("connect", () => socket.setNoDelay(true).setKeepAlive(true, Duration.toMillis(keepAlive)))
       socket.cork()
-      primary().then(
-        ({ host, port }) => {
-          if (socket.destroyed) return
-          socket.connect({ host, port })
-          // A server that was the primary a moment ago and refuses now is not asked for its role from memory.
-          socket.once("error", () => {
-            found = found === undefined ? undefined : { ...found, at: 0 }
-          })
-          socket.uncork()
-        },
-        (error: unknown) => socket.destroy(error instanceof Error ? error : new Error(String(error)))
-      )
+      void connect(socket)
       return socket
     }
   }

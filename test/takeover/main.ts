@@ -7,7 +7,7 @@
  * anything was lost or counted twice. With `--samples` each trial is added to a file, and the lines are about all of the
  * file: so a long run can be made of several short ones.
  */
-import { Effect, Exit, Stream } from "effect"
+import { Effect, Exit, Fiber, Stream } from "effect"
 import { appendFileSync, existsSync, readFileSync } from "node:fs"
 import { parseArgs } from "node:util"
 import { quantile } from "../../bench/Quantile.ts"
@@ -123,7 +123,10 @@ const program = Effect.gen(function* () {
   return isGood
 })
 
-const exit = await Effect.runPromiseExit(Effect.scoped(program))
+const fiber = Effect.runFork(Effect.scoped(program))
+// A frozen coordinator would outlive this process without noticing that it is alone.
+for (const signal of ["SIGINT", "SIGTERM"] as const) process.once(signal, () => fiber.interruptUnsafe())
+const exit = await Effect.runPromise(Fiber.await(fiber))
 if (Exit.isFailure(exit)) {
   process.stderr.write(`takeover: ${String(exit.cause)}\n`)
   process.exit(1)

@@ -86,6 +86,8 @@ const make = Effect.fnUntraced(function* (options: Options) {
   }
 
   const serverInfo = call(rpc.GetServerInfo())
+  /** Coordinators and who of them leads what; with `suites` also where each suite is. */
+  const cluster = (query: { readonly suites?: boolean } = {}) => call(rpc.GetCluster(query))
 
   /** Makes a suite under an id of this side's choice. */
   const createSuite = Effect.fn("MusterClient.createSuite")(function* (spec: SuiteInput = {}) {
@@ -229,6 +231,7 @@ const make = Effect.fnUntraced(function* (options: Options) {
     /** Where this client connects to. */
     url,
     serverInfo,
+    cluster,
     createSuite,
     submit,
     closeSuite,

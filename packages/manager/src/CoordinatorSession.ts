@@ -211,6 +211,7 @@ const make = Effect.gen(function* () {
     const tls = yield* Effect.result(TlsFiles.read(config))
     if (Result.isFailure(tls)) return { ending: broken(tls.failure.message), epoch: undefined }
     const client = yield* Connection.open(url, config.token, {
+      isAlone: config.urls.length === 1,
       tls: tls.success,
       onRefused: ({ reason, status }) =>
         Deferred.doneUnsafe(ending, Effect.succeed(status === forbidden ? { _tag: "Refused", reason } : broken(reason)))

@@ -29,13 +29,14 @@ import * as Tenure from "./Tenure.ts"
 
 /**
  * How fast the shards of a dead coordinator are taken over. One that dies is gone as soon as its connection to Postgres
- * breaks, and the others look every `refreshAssignmentsInterval`: work goes on within a second or two. One that freezes
- * is gone when it has not been heard of for `shardLockExpiration`: work goes on after 4 to 5 s.
+ * breaks, and the others look every `refreshAssignmentsInterval`: work goes on within a second. One that freezes
+ * is gone when it has not been heard of for `shardLockExpiration`: work goes on after 2 to 4 s. One whose thread is busy for
+ * longer than that loses its shards too, which costs time and nothing else.
  */
 const timings = {
   shardLockRefreshInterval: "1 second",
-  shardLockExpiration: "4 seconds",
-  refreshAssignmentsInterval: "1 second",
+  shardLockExpiration: "2500 millis",
+  refreshAssignmentsInterval: "500 millis",
   runnerHealthCheckInterval: "1 second",
   sendRetryInterval: "50 millis",
   // A coordinator whose session in Postgres broke has lost its shards and takes them again when its actors have ended. These
@@ -48,13 +49,13 @@ const timings = {
  * is a lock in Postgres that is looked at every second and released by itself when a coordinator stops. All coordinators
  * must agree.
  */
-const shardsPerGroup = 100
+export const shardsPerGroup = 100
 
 /** Actors in memory at most; what is more waits. */
 const maxResidentEntities = 50_000
 
 /** A port that nobody listens on now. */
-const freePort = (host: string) =>
+export const freePort = (host: string) =>
   Effect.callback<number>((resume) => {
     const server = createServer()
     server.once("error", (error) => resume(Effect.die(error)))
@@ -69,7 +70,7 @@ const freePort = (host: string) =>
  * What one coordinator asks another is asked again elsewhere when the connection breaks. One that is frozen, or whose
  * machine is gone, does not close its connections, so silence breaks them too.
  */
-const liveness = { pingInterval: "1 second", pingTimeout: "3 seconds" } as const
+const liveness = { pingInterval: "1 second", pingTimeout: "2500 millis" } as const
 
 /** Milliseconds. */
 const openTimeout = 1_000

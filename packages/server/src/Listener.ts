@@ -7,6 +7,7 @@ import type { Server } from "node:http"
 import { NodeHttpServer } from "@effect/platform-node"
 import { Data, Effect, Layer } from "effect"
 import { isLoopback } from "@muster/domain/Loopback"
+import type { Sockets } from "./Http/Sockets.ts"
 import type { ServerConfig } from "./ServerConfig.ts"
 import * as Tls from "./Tls.ts"
 
@@ -23,10 +24,7 @@ export class CleartextRefused extends Data.TaggedError("CleartextRefused")<{ rea
 
 export type Failure = CleartextRefused | Tls.TlsUnusable
 
-/**
- * How long requests that are being answered may take when the coordinator stops. Sockets of clients and managers, which
- * would stay open for as long as these like, are closed then.
- */
+/** How long HTTP requests that are being answered may take when the coordinator stops. */
 const gracefulShutdownTimeout = "1 second"
 
 type Where = Pick<ServerConfig, "allowCleartext" | "host" | "port" | "tls">
@@ -45,7 +43,7 @@ export const check = Effect.fnUntraced(function* ({
   if (!isLoopback(host) && !allowCleartext) return yield* new CleartextRefused({ host })
 })
 
-export const layer = (where: Where) =>
+export const layer = (where: Where, sockets: Sockets) =>
   Layer.unwrap(
     Effect.gen(function* () {
       const { host, port, tls } = where
@@ -54,6 +52,7 @@ export const layer = (where: Where) =>
       if (!Tls.isWanted(tls) && !isLoopback(host)) {
         yield* Effect.logWarning(`listening on ${host} without TLS: tokens and tasks can be read on the network`)
       }
+      sockets.follow(server)
       return NodeHttpServer.layer(() => server, { host, port, gracefulShutdownTimeout })
     })
   )

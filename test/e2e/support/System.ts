@@ -39,6 +39,9 @@ export interface Programs {
   readonly worker?: ReadonlyArray<string>
 }
 
+/** Whether durations are those of tests, or those that ship. */
+export type Times = "quick" | "shipped"
+
 /** From TypeScript, so that a test needs no build. */
 export const sources = {
   coordinator: [...nodeFlags, source("server/src/main.ts")],
@@ -49,6 +52,7 @@ export const sources = {
 /** The database server; it can be killed and started again on the same data and port. */
 export interface Postgres {
   readonly url: string
+  readonly directory: string
   readonly pid: () => number
   readonly kill: Effect.Effect<void>
   readonly restart: Effect.Effect<void>
@@ -116,6 +120,8 @@ const quick = {
   MUSTER_HEARTBEAT_INTERVAL: "1s"
 }
 
+const quickManager = { MUSTER_RECONNECT_MIN: "200ms" }
+
 const startPostgres = (directory: string) =>
   Effect.gen(function* () {
     const outer = yield* Scope.Scope
@@ -131,6 +137,7 @@ const startPostgres = (directory: string) =>
     let current = yield* launch
     return {
       url: Redacted.value(current.running.url),
+      directory: current.running.directory,
       pid: () => current.running.pid,
       kill: Effect.gen(function* () {
         process.kill(current.running.pid, "SIGKILL")
@@ -143,7 +150,10 @@ const startPostgres = (directory: string) =>
     } satisfies Postgres
   })
 
-export const makeWith = Effect.fnUntraced(function* (programs: Programs): Effect.fn.Return<System, never, Scope.Scope> {
+export const makeWith = Effect.fnUntraced(function* (
+  programs: Programs,
+  times: Times = "quick"
+): Effect.fn.Return<System, never, Scope.Scope> {
   const home = yield* Process.directory("e2e")
   const postgres = yield* startPostgres(join(home, "data"))
   let started = 0
@@ -165,7 +175,7 @@ export const makeWith = Effect.fnUntraced(function* (programs: Programs): Effect
           MUSTER_PORT: String(port),
           MUSTER_ADMIN_TOKEN: adminToken,
           MUSTER_ENROLMENT_TOKEN: enrolmentToken,
-          ...quick,
+          ...(times === "quick" ? quick : {}),
           ...options.env
         }
       })
@@ -188,7 +198,7 @@ export const makeWith = Effect.fnUntraced(function* (programs: Programs): Effect
           MUSTER_MANAGER_WORKERS: String(options.workers ?? 2),
           MUSTER_MANAGER_TAGS: (options.tags ?? []).join(","),
           ...(worker === undefined ? {} : { MUSTER_WORKER_COMMAND: JSON.stringify(worker) }),
-          MUSTER_RECONNECT_MIN: "200ms",
+          ...(times === "quick" ? quickManager : {}),
           ...options.env
         }
       })

@@ -5,6 +5,7 @@
 import { Schema } from "effect"
 import { Rpc, RpcGroup } from "effect/rpc"
 import * as Bundle from "../Bundle.ts"
+import { ClusterView } from "../Cluster/View.ts"
 import { InvalidInput, TooLarge, Unavailable } from "../Errors.ts"
 import { ManagerNotFound, ManagerOffline } from "../Manager/Errors.ts"
 import { TaskExplanation } from "../Explanation/View.ts"
@@ -39,6 +40,13 @@ export const GetServerInfo = Rpc.make("GetServerInfo", {
     coordinator: Schema.String,
     startedAt: Schema.String
   }),
+  error: Unavailable
+})
+
+/** Coordinators and who of them leads what; with `suites` also where each suite is. */
+export const GetCluster = Rpc.make("GetCluster", {
+  payload: { suites: Schema.optionalKey(Schema.Boolean) },
+  success: ClusterView,
   error: Unavailable
 })
 
@@ -237,6 +245,7 @@ export const RevokeToken = Rpc.make("RevokeToken", {
 
 export class ClientRpcs extends RpcGroup.make(
   GetServerInfo,
+  GetCluster,
   CreateSuite,
   SubmitTasks,
   CloseSuite,

@@ -47,16 +47,22 @@ export const sources = {
 /** The database server; it can be killed and started again on the same data and port. */
 export interface Postgres {
   readonly url: string
+  readonly port: number
   readonly pid: () => number
   readonly kill: Effect.Effect<void>
+  /** In order: running statements are broken off, what is committed is on the disk. */
+  readonly stop: Effect.Effect<void>
+  /** Starts it, after it was ended if it runs. */
   readonly restart: Effect.Effect<void>
 }
 
 export interface System {
   readonly postgres: Postgres
-  /** Started and ready to answer. `port`: that of one that has gone, to take its place. */
+  /** Started and ready to answer, unless `waits` is false. `port`: that of one that has gone, to take its place. */
   readonly coordinator: (options?: {
     readonly port?: number
+    readonly name?: string
+    readonly waits?: boolean
     readonly env?: Readonly<Record<string, string>>
   }) => Effect.Effect<Coordinator, never, Scope.Scope>
   readonly manager: (options: {
@@ -114,11 +120,13 @@ const startPostgres = (directory: string) =>
     let current = yield* launch
     return {
       url: Redacted.value(current.running.url),
+      port: current.running.port,
       pid: () => current.running.pid,
       kill: Effect.gen(function* () {
         process.kill(current.running.pid, "SIGKILL")
         yield* current.running.exit
       }),
+      stop: Effect.suspend(() => Scope.close(current.scope, Exit.void)),
       restart: Effect.gen(function* () {
         yield* Scope.close(current.scope, Exit.void)
         current = yield* launch
@@ -126,8 +134,12 @@ const startPostgres = (directory: string) =>
     } satisfies Postgres
   })
 
-export const makeWith = Effect.fnUntraced(function* (programs: Programs): Effect.fn.Return<System, never, Scope.Scope> {
-  const home = yield* Process.directory("e2e")
+/** `home`: where everything of it stands; else in a directory that is gone afterwards. */
+export const makeWith = Effect.fnUntraced(function* (
+  programs: Programs,
+  place: { readonly home?: string } = {}
+): Effect.fn.Return<System, never, Scope.Scope> {
+  const home = place.home ?? (yield* Process.directory("e2e"))
   const postgres = yield* startPostgres(join(home, "data"))
   let started = 0
 
@@ -136,10 +148,11 @@ export const makeWith = Effect.fnUntraced(function* (programs: Programs): Effect
     adminToken,
     enrolmentToken,
     coordinator: Effect.fnUntraced(function* (options = {}) {
+      const { waits = true } = options
       const port = options.port ?? (yield* freePort)
       const url = `http://127.0.0.1:${port}`
       const running = yield* Process.start({
-        name: `coordinator-${started++}`,
+        name: options.name ?? `coordinator-${started++}`,
         args: programs.coordinator,
         logs: home,
         env: {
@@ -151,7 +164,7 @@ export const makeWith = Effect.fnUntraced(function* (programs: Programs): Effect
           ...options.env
         }
       })
-      yield* Wait.until(`${url} is ready`, isReady(url), (ready) => ready)
+      if (waits) yield* Wait.until(`${url} is ready`, isReady(url), (ready) => ready)
       return { ...running, url, port }
     }),
     manager: Effect.fnUntraced(function* (options) {

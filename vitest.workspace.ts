@@ -46,6 +46,15 @@ export default defineConfig({
       },
       {
         test: {
+          name: "chaos",
+          root: path("./chaos"),
+          include: ["test/**/*.test.ts"],
+          testTimeout: UNIT_TIMEOUT_MILLIS,
+          hookTimeout: UNIT_TIMEOUT_MILLIS
+        }
+      },
+      {
+        test: {
           name: "e2e",
           root: path("."),
           include: ["test/e2e/**/*.test.ts"],

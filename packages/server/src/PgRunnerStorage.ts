@@ -28,6 +28,9 @@ const namespace = (name: string): number => {
   return hash & 0x7fffffff
 }
 
+/** The namespace of the locks that shards are, for a schema. */
+export const shardLocks = (schema: string): number => namespace(`muster shards of ${schema}`)
+
 /** Locks under a namespace that are held: by this session, or by any of the database. */
 const held = (space: number, by: "session" | "anybody") => `
   select objid::int8::int4 as number from pg_locks
@@ -53,7 +56,7 @@ const make = Effect.gen(function* () {
   const expiry = Duration.toMillis(Duration.fromInputUnsafe(config.shardLockExpiration))
   const [current] = yield* sql.unsafe<{ schema: string }>("select current_schema() as schema")
   const coordinators = namespace(`muster coordinators of ${current?.schema}`)
-  const shards = namespace(`muster shards of ${current?.schema}`)
+  const shards = shardLocks(String(current?.schema))
 
   const opening = yield* Semaphore.make(1)
   let session: Session | undefined

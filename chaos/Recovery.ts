@@ -1,20 +1,21 @@
 /**
  * How long the system took to go on after a fault: from the fault to the next committed outcome of work that its victim was
- * concerned with. That is
+ * concerned with. Work is tasks that somebody had a lease for when the fault began:
  *
- * - for a worker: the tasks that ran in it,
- * - for a manager, its machine or one of its links: the tasks that were leased to it, whoever ends them,
- * - for a coordinator or its link to Postgres: tasks of suites whose actors lived on it,
- * - for Postgres: any task.
+ * - for a worker: those that ran in it,
+ * - for a manager, its machine or one of its links: those that were leased to it, whoever ends them,
+ * - for a coordinator or its link to Postgres: those of suites whose actors lived on it,
+ * - for Postgres: all.
  *
- * A victim without such work gives no time. A time contains the whole length of a cut or a freeze, unless work went on
- * elsewhere before its end.
+ * That an attempt was lost is no outcome here: work has not gone on with it. A victim without such work gives no time. A time
+ * contains how long the tasks take by themselves (up to 8 s), and the whole length of a cut or a freeze unless work went on
+ * before its end.
  */
 import { quantile } from "../bench/Quantile.ts"
 import type { Committed } from "./Log.ts"
 
-/** Whether a task is one of those that the victim was concerned with. */
-export type Concern = (suiteId: string, index: number) => boolean
+/** Ids of the tasks that a victim was concerned with. */
+export type Concern = ReadonlySet<string>
 
 export interface Recovery {
   /** A fault at this time, in milliseconds by the wall clock of the machine. */
@@ -36,9 +37,10 @@ export const make = (): Recovery => {
   const times = new Map<string, Array<number>>()
   return {
     began: (group, at, concern) => void waiting.add({ group, at, concern }),
-    committed: ({ at, index, suiteId }) => {
+    committed: ({ at, index, outcome, suiteId }) => {
+      if (outcome === "lost") return
       for (const fault of waiting) {
-        if (at < fault.at || !fault.concern(suiteId, index)) continue
+        if (at < fault.at || !fault.concern.has(`${suiteId}.${index}`)) continue
         waiting.delete(fault)
         const found = times.get(fault.group)
         if (found === undefined) times.set(fault.group, [at - fault.at])

@@ -157,7 +157,7 @@ export const run = Effect.fnUntraced(function* (options: Options): Effect.fn.Ret
         Effect.gen(function* () {
           yield* Effect.sleep(Math.max(0, fault.at - (performance.now() - began)))
           const concern = yield* concernOf(fault, fleet, log)
-          if (concern !== undefined) recovery.began(Fault.group(fault), Date.now(), concern)
+          if (concern.size > 0) recovery.began(Fault.group(fault), Date.now(), concern)
           if (yield* injector.inject(fault)) injected.push(fault)
         }),
       { concurrency: "unbounded", discard: true }
@@ -219,47 +219,59 @@ const readNotes = (directory: string): ReadonlyArray<string> => {
 const taskProcesses = (fleet: Fleet.Fleet) =>
   Machine.marked(fleet.mark).flatMap((found) => Strays.fromFound(found) ?? [])
 
-const concernOf = (fault: Fault.Fault, fleet: Fleet.Fleet, log: Log.Log) =>
+/** Tasks that somebody has a lease for now. */
+const heldTasks = (log: Log.Log, isMeant: (suiteId: string, holder: Log.Holder) => boolean): ReadonlySet<string> =>
+  new Set(
+    [...log.suites.values()].flatMap(({ id, tasks }) =>
+      [...tasks.entries()].flatMap(([index, { holder }]) =>
+        holder !== undefined && isMeant(id, holder) ? [`${id}.${index}`] : []
+      )
+    )
+  )
+
+/** Tasks that run in a worker, as far as they are processes. */
+const tasksOfWorker = (fleet: Fleet.Fleet, manager: number, slot: number): ReadonlySet<string> => {
+  const managerPid = fleet.managers[manager - 1]?.current()?.pid
+  const worker = managerPid === undefined ? undefined : Machine.workersOf(managerPid).get(slot)
+  return new Set(
+    Machine.marked(fleet.mark).flatMap(({ environment }) => {
+      const taskId = environment.get("MUSTER_TASK_ID")
+      const isIts = environment.get("MUSTER_WORKER")?.endsWith(`.${slot}.${worker}`) === true
+      return taskId !== undefined && isIts ? [taskId] : []
+    })
+  )
+}
+
+/** Shards that live on a coordinator; nothing when the database does not say so in time. */
+const shardsOf = (fleet: Fleet.Fleet, coordinator: number) =>
+  Database.shardsByPort.pipe(
+    Effect.timeout("1 second"),
+    Effect.map((shards) => {
+      const ports = fleet.databaseLinks[coordinator - 1]?.farPorts() ?? new Set<number>()
+      return new Set([...shards].flatMap(([port, held]) => (ports.has(port) ? [...held] : [])))
+    }),
+    Effect.orElseSucceed(() => new Set<number>())
+  )
+
+/** The work that a fault's victim is concerned with; see `Recovery`. */
+const concernOf = ({ target }: Fault.Fault, fleet: Fleet.Fleet, log: Log.Log) =>
   Effect.gen(function* () {
-    const { target } = fault
     switch (target._tag) {
       case "Postgres":
-        return () => true
+        return heldTasks(log, () => true)
       case "Coordinator":
       case "DatabaseLink": {
-        const ports = fleet.databaseLinks[target.coordinator - 1]?.farPorts() ?? new Set<number>()
-        const shards = yield* Database.shardsByPort.pipe(Effect.timeout("1 second"), Effect.option)
-        if (shards._tag === "None") return undefined
-        const own = new Set([...shards.value].flatMap(([port, held]) => (ports.has(port) ? [...held] : [])))
-        return (suiteId: string) => own.has(Database.shardOf(suiteId))
+        const shards = yield* shardsOf(fleet, target.coordinator)
+        return heldTasks(log, (suiteId) => shards.has(Database.shardOf(suiteId)))
       }
-      case "Worker": {
-        const manager = fleet.managers[target.manager - 1]?.current()?.pid
-        const worker = manager === undefined ? undefined : Machine.workersOf(manager).get(target.slot)
-        const tasks = new Set(
-          Machine.marked(fleet.mark).flatMap(({ environment }) => {
-            const taskId = environment.get("MUSTER_TASK_ID")
-            return taskId !== undefined &&
-              environment.get("MUSTER_WORKER")?.endsWith(`.${target.slot}.${worker}`) === true
-              ? [taskId]
-              : []
-          })
-        )
-        return tasks.size === 0 ? undefined : (suiteId: string, index: number) => tasks.has(`${suiteId}.${index}`)
-      }
+      case "Worker":
+        return tasksOfWorker(fleet, target.manager, target.slot)
       case "Manager":
       case "Machine":
       case "ManagerLink": {
         const manager = fleet.managers[target.manager - 1]
         const id = manager === undefined ? undefined : managerId(manager)
-        const tasks = new Set(
-          [...log.suites.values()].flatMap(({ id: suiteId, tasks: all }) =>
-            [...all.entries()].flatMap(([index, { holder }]) =>
-              holder?.manager === id && id !== undefined ? [`${suiteId}.${index}`] : []
-            )
-          )
-        )
-        return tasks.size === 0 ? undefined : (suiteId: string, index: number) => tasks.has(`${suiteId}.${index}`)
+        return heldTasks(log, (_, holder) => holder.manager === id)
       }
     }
   })

@@ -86,6 +86,7 @@ const make = Effect.gen(function* () {
     yield* reporter.settled(() => true)
     step({ activity: "cleanup" })
     yield* keepLogs(suiteId)
+    pool.leaveSuite(suiteId)
     yield* hooks.cleanup(suiteId, spec)
     step({ activity: "idle" })
     announcer.say({ _tag: "Released", suiteId })
@@ -140,6 +141,7 @@ const make = Effect.gen(function* () {
   const abandon = Effect.fn("Assignment.abandon")(function* () {
     prefetch.abandon()
     yield* pool.dismiss({ report: false })
+    if (current !== undefined) pool.leaveSuite(current.suiteId)
     current = undefined
     next = undefined
     if (activity.activity !== "idle") step({ activity: "idle" })

@@ -48,6 +48,8 @@ export interface Shape {
   readonly giveBack: () => void
   /** Ends an attempt: TERM or interruption, grace, KILL. Its `settle` is called as ever. Harmless for one that ended. */
   readonly cancel: (attempt: Attempt) => void
+  /** Ends what commands of this suite left behind in sessions of their own. Nothing of it runs, and nothing more comes. */
+  readonly leave: (suiteId: string) => void
   /** Process group of a running command. */
   readonly processId: (attempt: Attempt) => number | undefined
   /** Ends everything at once and without grace: the worker goes. */

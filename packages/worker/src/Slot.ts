@@ -103,6 +103,11 @@ export class Slot {
     this.pump()
   }
 
+  /** Nothing of a suite is to come. */
+  leave(suiteId: SuiteId): void {
+    this.executor.leave(suiteId)
+  }
+
   /** Starts what may start; the rest waits. */
   add(items: ReadonlyArray<WorkItem>): void {
     if (this.head === this.waiting.length) {

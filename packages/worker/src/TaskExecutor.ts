@@ -31,6 +31,7 @@ export const layer: Layer.Layer<Executor, never, WorkerConfig | ScratchDirectory
         commands.cancel(attempt)
         handlers.cancel(attempt)
       },
+      leave: (suiteId) => commands.leave(suiteId),
       processId: (attempt) => commands.processId(attempt),
       endAll: Effect.andThen(handlers.endAll, commands.endAll)
     } satisfies Shape)

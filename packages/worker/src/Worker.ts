@@ -102,6 +102,9 @@ export const run = Effect.fnUntraced(function* ({ leave, orphaned }: Surrounding
       case "UseSuite":
         slot.use(directive.suiteId, directive.defaults)
         break
+      case "LeaveSuite":
+        slot.leave(directive.suiteId)
+        break
       case "Cancel":
         slot.cancel(directive)
         break

@@ -33,6 +33,7 @@ const makeWorld = (capacity = 1) => {
       settlers.set(index, { ...progress, begun, end: () => progress.settle(result) })
     },
     giveBack: () => void giveBacks++,
+    leave: () => {},
     cancel: ({ item }) => void cancelled.push(item.index),
     processId: ({ item }) => 1_000 + item.index,
     endAll: Effect.void
@@ -220,6 +221,7 @@ describe("Slot", () => {
       capacity: 1,
       share: () => 1,
       giveBack: () => {},
+      leave: () => {},
       start: ({ item }, { settle }) => settle(results[item.index] ?? { ...item, outcome: "failed", finishedAt: 0 }),
       cancel: () => {},
       processId: () => undefined,

@@ -24,6 +24,8 @@ export type Returned = typeof Returned.Type
 export const WorkerDirective = Schema.Union([
   /** The suite whose tasks come next, with what its tasks inherit. Always before its first item. */
   Schema.TaggedStruct("UseSuite", { suiteId: SuiteId, defaults: TaskDefaults }),
+  /** Nothing of this suite runs on the machine any more: what its commands left behind has to go. */
+  Schema.TaggedStruct("LeaveSuite", { suiteId: SuiteId }),
   /** End this attempt: TERM, grace, KILL to its whole process tree. */
   Schema.TaggedStruct("Cancel", { suiteId: SuiteId, index: Schema.Int, attempt: Schema.Int }),
   /** Take nothing more; exit when what runs has ended. */

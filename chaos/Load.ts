@@ -46,7 +46,7 @@ const knowsStop = "onDisconnect" in SuiteSpec.fields
 const spec = (name: string, stops: boolean, more: SuiteInput = {}): SuiteInput => ({
   name,
   ...more,
-  ...(stops ? { onDisconnect: "stop" } : {})
+  ...(stops ? { onDisconnect: "stop", leaseDuration: "8s" } : {})
 })
 
 const times = <A>(count: number, make: () => A): Array<A> => Array.from({ length: count }, make)

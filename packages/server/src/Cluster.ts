@@ -19,6 +19,7 @@ import { RpcClient, RpcSerialization } from "effect/rpc"
 import { Socket } from "effect/socket/Socket"
 import type { SocketServerError } from "effect/socket/SocketServer"
 import type { SqlClient } from "effect/sql/SqlClient"
+import * as EndedSockets from "@muster/domain/Rpc/EndedSockets"
 import { maxFrameSize } from "@muster/domain/Rpc/Serialization"
 import * as PgRunnerStorage from "./PgRunnerStorage.ts"
 
@@ -86,6 +87,8 @@ const clientProtocol: Layer.Layer<Runners.RpcClientProtocol, never, RpcSerializa
   })
 )
 
+const socketServer = EndedSockets.layer(NodeClusterSocket.layerSocketServer, Effect.serviceOption(NodeSocket.NetSocket))
+
 export const layer = (options: {
   readonly host: string
   readonly port: number
@@ -102,7 +105,7 @@ export const layer = (options: {
       })
       const health = RunnerHealth.layerPing.pipe(Layer.provide(Runners.layerRpc))
       return SocketRunner.layer.pipe(
-        Layer.provide([NodeClusterSocket.layerSocketServer, health]),
+        Layer.provide([socketServer, health]),
         Layer.provide(clientProtocol),
         Layer.provide([MessageStorage.layerNoop, Layer.orDie(PgRunnerStorage.layer)]),
         // Lines of JSON, as on the other sockets and for the same reason.

@@ -49,6 +49,8 @@ const lookEvery = 1_000
 const rebuildEvery = 20_000
 /** After the last fault everything that was accepted has to end within this time. Milliseconds. */
 const settleLimit = 90_000
+/** How often is told what is waited for then. */
+const tellEvery = 5_000
 /** What a query may take while nobody disturbs it. */
 const queryPatience = 30_000
 /** Workers that have nothing to do any more end what was left behind within this time. */
@@ -176,13 +178,22 @@ export const run = Effect.fnUntraced(function* (options: Options): Effect.fn.Ret
       yield* Fiber.await(load)
       while (!isSettled()) yield* Effect.sleep(followEvery)
     })
-    yield* Effect.raceFirst(
+    const tellWhatWaits = Effect.sync(() => {
+      for (const suite of log.suites.values()) {
+        const left = Log.pending(suite)
+        const [first] = left
+        if (first === undefined) continue
+        const [index, task] = first
+        timeline.say(
+          `         ${suite.id} (${suite.name}) has ${left.length} to go; ${index} is ${explain(task, suite)}`
+        )
+      }
+    })
+    yield* Effect.raceAllFirst([
       settled,
-      Effect.gen(function* () {
-        yield* Effect.sleep(settleLimit)
-        isOver = true
-      })
-    )
+      Effect.forever(Effect.andThen(Effect.sleep(tellEvery), tellWhatWaits)),
+      Effect.sleep(settleLimit)
+    ])
     timeline.say(
       `${isSettled() ? "all has ended" : "NOT all has ended"} after ` +
         `${((performance.now() - deadline + settleLimit) / 1_000).toFixed(1)} s`

@@ -11,9 +11,13 @@ import type { Directive } from "@muster/domain/Manager/Directive"
 import { SessionFenced } from "@muster/domain/Manager/Errors"
 import type { Epoch, ManagerId } from "@muster/domain/Manager/Id"
 import type { Activity, ManagerSpec } from "@muster/domain/Manager/Spec"
+import * as Lease from "@muster/domain/Lease"
 import * as Backoff from "./Backoff.ts"
+import * as BootClock from "./BootClock.ts"
 import * as Connection from "./Connection.ts"
+import { Instances } from "./Instances.ts"
 import { ManagerConfig } from "./ManagerConfig.ts"
+import { SuiteLease } from "./SuiteLease.ts"
 
 /** Who speaks. */
 export interface Speaker {
@@ -94,6 +98,9 @@ const welcomeTimeout = "15 seconds"
 /** A heartbeat without an answer for this long, or for two intervals if that is longer, means that the line is dead. */
 const heartbeatTimeout = 10_000
 
+/** Before another heartbeat when the lease is wanted at once. Milliseconds. */
+const wantedWait = 200
+
 /** After so many refused heartbeats in a row the manager connects anew: this coordinator may have lost its footing. */
 const maxFailedHeartbeats = 3
 
@@ -115,6 +122,8 @@ interface Connected {
 
 const make = Effect.gen(function* () {
   const config = yield* ManagerConfig
+  const instances = yield* Instances
+  const lease = yield* SuiteLease
   const isUp = Latch.makeUnsafe(false)
   let connected: Connected | undefined
   let lastSpeaker: Speaker | undefined
@@ -145,18 +154,26 @@ const make = Effect.gen(function* () {
       connected === undefined ? Effect.void : Effect.asVoid(Effect.exit(request(connected.client, connected.speaker)))
     )
 
-  /** Tells that the manager lives, and finds out whether the coordinator does. */
+  /**
+   * Tells that the manager lives, and finds out whether the coordinator does. Its answer renews the lease, from before the
+   * question was asked.
+   */
   const beat = Effect.fnUntraced(function* (on: Connected, interval: number, pulse: Callbacks["pulse"]) {
-    const patience = Math.max(heartbeatTimeout, 2 * interval)
     let failed = 0
     // Managers that lost the same coordinator come back together, and shall not beat together ever after.
     let wait = interval * (yield* Random.next)
     while (failed < maxFailedHeartbeats) {
-      yield* Effect.sleep(wait)
-      wait = interval
+      yield* Effect.raceFirst(Effect.sleep(wait), Effect.delay(lease.isWanted, Math.min(wait, wantedWait)))
+      const asked = lease.asked()
+      wait = asked === undefined ? interval : Lease.renewEvery(asked, interval)
+      const usual = Math.max(heartbeatTimeout, 2 * interval)
+      const patience = asked === undefined ? usual : Lease.answerWithin(asked, usual)
+      const sentAt = BootClock.now()
       const exit = yield* on.client
-        .Heartbeat({ ...on.speaker, ...pulse() })
+        .Heartbeat({ ...on.speaker, ...pulse(), ...(asked === undefined ? {} : { renews: true }) })
         .pipe(Effect.timeoutOption(patience), Effect.exit)
+      const age = Exit.isSuccess(exit) && Option.isSome(exit.value) ? exit.value.value?.age : undefined
+      if (age !== undefined) lease.renewed(sentAt - Math.ceil(age))
       failed = Exit.isSuccess(exit) ? 0 : failed + 1
       if (Exit.isFailure(exit)) {
         const error = Cause.findErrorOption(exit.cause)
@@ -178,7 +195,7 @@ const make = Effect.gen(function* () {
   /** One connection from beginning to end. `epoch` is the session's, if it has one yet. */
   const converse = Effect.fnUntraced(function* (
     url: string,
-    instance: string,
+    session: { readonly instance: string; readonly gone: ReadonlyArray<string> },
     epoch: Epoch | undefined,
     callbacks: Callbacks
   ): Effect.fn.Return<{ readonly ending: Ending; readonly epoch: Epoch | undefined }, never, Scope.Scope> {
@@ -208,7 +225,7 @@ const make = Effect.gen(function* () {
       yield* Effect.forkIn(beat(connected, interval, callbacks.pulse), scope)
       yield* Effect.forkIn(makeReady(callbacks), scope)
     })
-    yield* client.Connect({ managerId, instance, spec }).pipe(
+    yield* client.Connect({ managerId, spec, ...session }).pipe(
       Stream.runForEach((directive) =>
         directive._tag === "Welcome"
           ? welcome(directive.epoch, directive.heartbeatInterval)
@@ -229,12 +246,13 @@ const make = Effect.gen(function* () {
 
   const run = Effect.fn("CoordinatorSession.run")(function* (callbacks: Callbacks) {
     const { reconnectMax, reconnectMin, urls } = config
-    const instance = crypto.randomUUID()
+    const { gone, instance } = yield* instances.next
+    lease.forget()
     let epoch: Epoch | undefined
     let failures = 0
     for (let turn = 0; ; turn++) {
       const url = urls[turn % urls.length] ?? ""
-      const { ending, epoch: welcomedAs } = yield* Effect.scoped(converse(url, instance, epoch, callbacks))
+      const { ending, epoch: welcomedAs } = yield* Effect.scoped(converse(url, { instance, gone }, epoch, callbacks))
       if (ending._tag === "Fenced") return ending.error
       if (ending._tag === "Refused" && lastSpeaker === undefined) {
         return yield* new TokenRefused({ url, reason: ending.reason })
@@ -269,4 +287,7 @@ const endingOfStream = (exit: Exit.Exit<void, Tagged & { readonly message: strin
   return _tag === "Unauthorized" ? { _tag: "Refused", reason: message } : (endingOf(error.value) ?? broken(message))
 }
 
-export const layer: Layer.Layer<CoordinatorSession, never, ManagerConfig> = Layer.effect(CoordinatorSession, make)
+export const layer: Layer.Layer<CoordinatorSession, never, Instances | ManagerConfig | SuiteLease> = Layer.effect(
+  CoordinatorSession,
+  make
+)

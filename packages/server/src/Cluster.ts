@@ -22,6 +22,7 @@ import type { SqlClient } from "effect/sql/SqlClient"
 import * as EndedSockets from "@muster/domain/Rpc/EndedSockets"
 import { maxFrameSize } from "@muster/domain/Rpc/Serialization"
 import * as PgRunnerStorage from "./PgRunnerStorage.ts"
+import * as Tenure from "./Tenure.ts"
 
 /**
  * How fast the shards of a dead coordinator are taken over. One that dies is gone as soon as its connection to Postgres
@@ -92,7 +93,7 @@ const socketServer = EndedSockets.layer(NodeClusterSocket.layerSocketServer, Eff
 export const layer = (options: {
   readonly host: string
   readonly port: number
-}): Layer.Layer<Sharding, SocketServerError, PgClient.PgClient | SqlClient> =>
+}): Layer.Layer<Sharding | Tenure.Tenure, SocketServerError, PgClient.PgClient | SqlClient> =>
   Layer.unwrap(
     Effect.gen(function* () {
       const port = options.port === 0 ? yield* freePort(options.host) : options.port
@@ -108,6 +109,7 @@ export const layer = (options: {
         Layer.provide([socketServer, health]),
         Layer.provide(clientProtocol),
         Layer.provide([MessageStorage.layerNoop, Layer.orDie(PgRunnerStorage.layer)]),
+        Layer.provideMerge(Tenure.layer),
         // Lines of JSON, as on the other sockets and for the same reason.
         Layer.provide([shardingConfig, RpcSerialization.layerNdjsonWith({ maxBufferSize: maxFrameSize })])
       )

@@ -45,6 +45,7 @@ import * as TaskQueries from "./ReadModels/TaskQueries.ts"
 import * as WorkerQueries from "./ReadModels/WorkerQueries.ts"
 import * as ClientRpcsLive from "./Rpc/ClientRpcsLive.ts"
 import * as ManagerRpcsLive from "./Rpc/ManagerRpcsLive.ts"
+import * as ResidentSuites from "./ResidentSuites.ts"
 import { ServerInfo } from "./Rpc/ServerInfo.ts"
 import type { ServerConfig } from "./ServerConfig.ts"
 import * as Subscriptions from "./Subscriptions.ts"
@@ -140,7 +141,7 @@ export const layer = (config: ServerConfig): Layer.Layer<never, StartFailure> =>
     Layer.provide(ReadinessPartsLive.layer),
     Layer.provide([SuitesLive.layer, ManagersLive.layer]),
     Layer.provide(Actors),
-    Layer.provide(Heartbeats.layer),
+    Layer.provide([Heartbeats.layer, ResidentSuites.layer]),
     Layer.provide(Cluster.layer({ host: config.clusterHost, port: config.clusterPort })),
     Layer.provide(seedTokens(config)),
     Layer.provide([Tokens.layer, Subscriptions.layer, serverInfo(config)]),

@@ -24,7 +24,7 @@ export const layer: Layer.Layer<Executor, never, WorkerConfig | ScratchDirectory
       start: (attempt, progress) => {
         const { spec } = attempt.item
         if (isCommand(spec)) commands.start(attempt, spec, progress)
-        else handlers.start(attempt, spec, progress.settle)
+        else handlers.start(attempt, spec, progress)
       },
       giveBack: () => commands.giveBack(),
       cancel: (attempt) => {
@@ -32,6 +32,11 @@ export const layer: Layer.Layer<Executor, never, WorkerConfig | ScratchDirectory
         handlers.cancel(attempt)
       },
       leave: (suiteId) => commands.leave(suiteId),
+      expire: (attempt, grace) => {
+        commands.expire(attempt, grace)
+        handlers.expire(attempt)
+      },
+      limit: (kill) => commands.limit(kill),
       processId: (attempt) => commands.processId(attempt),
       endAll: Effect.andThen(handlers.endAll, commands.endAll)
     } satisfies Shape)

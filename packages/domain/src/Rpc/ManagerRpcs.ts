@@ -30,7 +30,9 @@ export const Connect = Rpc.make("Connect", {
     managerId: ManagerId,
     /** Names the process: the same instance that reconnects keeps its epoch and its leases, another one gets the next. */
     instance: Schema.String,
-    spec: ManagerSpec
+    spec: ManagerSpec,
+    /** Instances of which the process has seen that nothing is left on this machine: what they had may be handed on. */
+    gone: Schema.optionalKey(Schema.Array(Schema.String))
   },
   success: Directive,
   error: SessionError,
@@ -39,6 +41,16 @@ export const Connect = Rpc.make("Connect", {
 
 /** After `Welcome`, when results kept from earlier sessions have been handed in: from now on work may be assigned. */
 export const Ready = Rpc.make("Ready", { payload: session, error: SessionError })
+
+/** What a heartbeat is answered with that asks for a renewal of the lease. */
+export const HeartbeatReply = Schema.Struct({
+  /**
+   * Milliseconds from the last proof that the manager is this coordinator's to speak for until this answer: the lease
+   * begins so long before the heartbeat was sent. Absent where there is no such proof: nothing is renewed.
+   */
+  age: Schema.optionalKey(Schema.Finite)
+})
+export type HeartbeatReply = typeof HeartbeatReply.Type
 
 /** Liveness. Never written. */
 export const Heartbeat = Rpc.make("Heartbeat", {
@@ -49,8 +61,11 @@ export const Heartbeat = Rpc.make("Heartbeat", {
     buffered: Schema.Int,
     /** Since the heartbeat before: tasks that workers found in the buffer, and times that they had to wait for one. */
     prefetchHits: Schema.optionalKey(Schema.Int),
-    prefetchMisses: Schema.optionalKey(Schema.Int)
+    prefetchMisses: Schema.optionalKey(Schema.Int),
+    /** The lease shall be renewed. Only who asks is answered with more than that he was heard. */
+    renews: Schema.optionalKey(Schema.Boolean)
   },
+  success: Schema.UndefinedOr(HeartbeatReply),
   error: SessionError
 })
 

@@ -7,7 +7,7 @@
  * - for a coordinator or its link to Postgres: those of suites whose actors lived on it,
  * - for Postgres: all.
  *
- * That an attempt was lost is no outcome here: work has not gone on with it. A victim without such work gives no time. A time
+ * That an attempt was lost, or ended because of a lease, is no outcome here: work has not gone on with it. A victim without such work gives no time. A time
  * contains how long the tasks take by themselves (up to 8 s), and the whole length of a cut or a freeze unless work went on
  * before its end.
  */
@@ -38,7 +38,7 @@ export const make = (): Recovery => {
   return {
     began: (group, at, concern) => void waiting.add({ group, at, concern }),
     committed: ({ at, index, outcome, suiteId }) => {
-      if (outcome === "lost") return
+      if (outcome === "lost" || outcome === "lease_lost") return
       for (const fault of waiting) {
         if (at < fault.at || !fault.concern.has(`${suiteId}.${index}`)) continue
         waiting.delete(fault)

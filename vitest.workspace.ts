@@ -55,6 +55,15 @@ export default defineConfig({
       },
       {
         test: {
+          name: "fuzz",
+          root: path("./fuzz"),
+          include: ["test/**/*.test.ts"],
+          testTimeout: UNIT_TIMEOUT_MILLIS,
+          hookTimeout: UNIT_TIMEOUT_MILLIS
+        }
+      },
+      {
+        test: {
           name: "e2e",
           root: path("."),
           include: ["test/e2e/**/*.test.ts"],

@@ -5,19 +5,21 @@
  * A session is one `instance`. It survives any number of connections, and any of the coordinators may hold it. It is over
  * when a coordinator says so (`SessionFenced`); the next one is another instance with another epoch.
  */
-import { Cause, Context, Data, Deferred, Effect, Exit, Latch, Layer, Option, Random, Stream } from "effect"
+import { Cause, Context, Data, Deferred, Effect, Exit, Latch, Layer, Option, Random, Result, Stream } from "effect"
 import type { Scope } from "effect"
 import type { Directive } from "@muster/domain/Manager/Directive"
 import { SessionFenced } from "@muster/domain/Manager/Errors"
 import type { Epoch, ManagerId } from "@muster/domain/Manager/Id"
 import type { Activity, ManagerSpec } from "@muster/domain/Manager/Spec"
 import * as Lease from "@muster/domain/Lease"
+import * as OpenProblem from "@muster/domain/Rpc/OpenProblem"
 import * as Backoff from "./Backoff.ts"
 import * as BootClock from "./BootClock.ts"
 import * as Connection from "./Connection.ts"
 import { Instances } from "./Instances.ts"
 import { ManagerConfig } from "./ManagerConfig.ts"
 import { SuiteLease } from "./SuiteLease.ts"
+import * as TlsFiles from "./TlsFiles.ts"
 
 /** Who speaks. */
 export interface Speaker {
@@ -46,10 +48,11 @@ export interface Pulse {
   readonly prefetchMisses: number
 }
 
-/** The coordinator does not accept the token. */
+/** The coordinator does not accept the token, or the certificate. */
 export class TokenRefused extends Data.TaggedError("TokenRefused")<{ readonly url: string; readonly reason: string }> {
   override get message() {
-    return `the coordinator at ${this.url} refuses the token (MUSTER_TOKEN): ${this.reason}`
+    const what = this.reason.includes("certificate") ? "this manager" : "the token (MUSTER_TOKEN)"
+    return `the coordinator at ${this.url} refuses ${what}: ${this.reason}`
   }
 }
 
@@ -103,6 +106,9 @@ const wantedWait = 200
 
 /** After so many refused heartbeats in a row the manager connects anew: this coordinator may have lost its footing. */
 const maxFailedHeartbeats = 3
+
+/** The answer to a manager whose certificate is not good. */
+const forbidden = 403
 
 /** Why a connection ended. */
 type Ending =
@@ -200,8 +206,15 @@ const make = Effect.gen(function* () {
     callbacks: Callbacks
   ): Effect.fn.Return<{ readonly ending: Ending; readonly epoch: Epoch | undefined }, never, Scope.Scope> {
     const { managerId, spec } = callbacks
-    const client = yield* Connection.open(url, config.token)
     const ending = yield* Deferred.make<Ending>()
+    // Read each time, since certificates are replaced while a manager runs.
+    const tls = yield* Effect.result(TlsFiles.read(config))
+    if (Result.isFailure(tls)) return { ending: broken(tls.failure.message), epoch: undefined }
+    const client = yield* Connection.open(url, config.token, {
+      tls: tls.success,
+      onRefused: ({ reason, status }) =>
+        Deferred.doneUnsafe(ending, Effect.succeed(status === forbidden ? { _tag: "Refused", reason } : broken(reason)))
+    })
     let welcomedAs: Epoch | undefined
     const scope = yield* Effect.scope
 
@@ -232,7 +245,7 @@ const make = Effect.gen(function* () {
           : Effect.sync(() => callbacks.onDirective(directive))
       ),
       Effect.exit,
-      Effect.flatMap((exit) => Deferred.succeed(ending, endingOfStream(exit))),
+      Effect.flatMap((exit) => Deferred.succeed(ending, endingOfStream(url, exit))),
       Effect.forkScoped
     )
     yield* Effect.sleep(welcomeTimeout).pipe(
@@ -279,12 +292,21 @@ const endingOf = (error: Tagged): Ending | undefined => {
   return error._tag === "ManagerOffline" ? broken("the coordinator does not know the session") : undefined
 }
 
-const endingOfStream = (exit: Exit.Exit<void, Tagged & { readonly message: string }>): Ending => {
+/** Why there is no connection, as far as can be told; the transport's own words otherwise. */
+const explain = (url: string, error: Tagged & { readonly message: string }): string => {
+  const code = OpenProblem.codeOf(error)
+  if (code === "ECONNRESET" && url.startsWith("ws:")) return OpenProblem.perhapsTls
+  return OpenProblem.explainTls(error) ?? OpenProblem.explainNetwork(code) ?? error.message
+}
+
+const endingOfStream = (url: string, exit: Exit.Exit<void, Tagged & { readonly message: string }>): Ending => {
   if (Exit.isSuccess(exit)) return broken("the coordinator ended the session's stream")
   const error = Cause.findErrorOption(exit.cause)
   if (Option.isNone(error)) return broken("the coordinator stopped")
   const { _tag, message } = error.value
-  return _tag === "Unauthorized" ? { _tag: "Refused", reason: message } : (endingOf(error.value) ?? broken(message))
+  return _tag === "Unauthorized"
+    ? { _tag: "Refused", reason: message }
+    : (endingOf(error.value) ?? broken(explain(url, error.value)))
 }
 
 export const layer: Layer.Layer<CoordinatorSession, never, Instances | ManagerConfig | SuiteLease> = Layer.effect(

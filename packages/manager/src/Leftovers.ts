@@ -1,6 +1,6 @@
 /**
  * What earlier processes of a manager left running on its machine: found by what every worker and task carries in its
- * environment, and by the worker's directories in the command lines of its helpers.
+ * environment, and by the files of the worker that its helpers are given.
  */
 import { Effect } from "effect"
 import { readFileSync, readdirSync } from "node:fs"
@@ -14,46 +14,47 @@ const read = (path: string): string | undefined => {
   }
 }
 
-const isEnded = (pid: number): boolean => {
-  const stat = read(`/proc/${pid}/stat`)
-  return stat === undefined || /^[ZX]/.test(stat.slice(stat.lastIndexOf(")") + 2))
+/** State, process group and session of a process: what stands behind its name, which may contain anything. */
+const fieldsOf = (pid: number): ReadonlyArray<string> => {
+  const stat = read(`/proc/${pid}/stat`) ?? ""
+  return stat.slice(stat.lastIndexOf(")") + 2).split(" ")
 }
+
+/** Whether it is gone, or only waits for somebody to read its exit code. */
+const isEnded = (pid: number): boolean => /^[ZX]?$/.test(fieldsOf(pid)[0] ?? "")
+
+const processes = (): ReadonlyArray<number> =>
+  readdirSync("/proc")
+    .map(Number)
+    .filter((pid) => pid > 0 && pid !== process.pid)
 
 /** Living processes that a manager of this id and directory started. Its workers must not have begun. */
 export const find = (managerId: string, work: string): Array<number> => {
   const ofManager = [`\0MUSTER_MANAGER_ID=${managerId}\0`, `\0MUSTER_WORKER=${managerId}.`]
-  const ofDirectory = `${work}/worker-`
-  return readdirSync("/proc").flatMap((entry) => {
-    const pid = Number(entry)
-    if (!(pid > 0) || pid === process.pid) return []
+  const isHelpers = (argument: string) =>
+    argument.startsWith(`${work}/worker-`) && /^\d+\/(current|guardian\.sh)$/.test(argument.slice(work.length + 8))
+  return processes().filter((pid) => {
     const environ = `\0${read(`/proc/${pid}/environ`) ?? ""}\0`
-    const isOurs =
-      ofManager.some((mark) => environ.includes(mark)) || (read(`/proc/${pid}/cmdline`)?.includes(ofDirectory) ?? false)
-    return isOurs && !isEnded(pid) ? [pid] : []
+    const isMarked = ofManager.some((mark) => environ.includes(mark))
+    const isOurs = isMarked || read(`/proc/${pid}/cmdline`)?.split("\0").some(isHelpers) === true
+    return isOurs && !isEnded(pid)
   })
 }
 
-/** Process groups that workers noted as those of their running commands, and that are there. */
-const notedGroups = (work: string): boolean => {
-  let workers: ReadonlyArray<string>
-  try {
-    workers = readdirSync(work)
-  } catch {
-    return true
-  }
-  return workers.some((worker) => {
-    const group = Number.parseInt(read(`${work}/${worker}/current`) ?? "", 10)
-    if (!(group > 1)) return false
-    try {
-      return process.kill(-group, 0)
-    } catch (error) {
-      return !(error instanceof Error && "code" in error && error.code === "ESRCH")
-    }
+/** Whether something lives in a group that a worker noted as that of its running command. */
+const hasNotedGroup = (work: string): boolean => {
+  const noted = readdirSync(work)
+    .map((worker) => Number.parseInt(read(`${work}/${worker}/current`) ?? "", 10))
+    .filter((group) => group > 1)
+  if (noted.length === 0) return false
+  return processes().some((pid) => {
+    const [, , group, session] = fieldsOf(pid)
+    return (noted.includes(Number(group)) || noted.includes(Number(session))) && !isEnded(pid)
   })
 }
 
 /** What KILL does not end within this time hangs in the kernel. Milliseconds. */
-const patience = 10_000
+const defaultPatience = 10_000
 
 const round = 20
 
@@ -61,7 +62,11 @@ const round = 20
 const cleanRounds = 2
 
 /** Kills what is left. Tells whether it is certain that nothing is. */
-export const end = Effect.fn("Leftovers.end")(function* (managerId: string, { work }: Directory) {
+export const end = Effect.fn("Leftovers.end")(function* (
+  managerId: string,
+  { work }: Pick<Directory, "work">,
+  patience = defaultPatience
+) {
   // Without /proc nothing can be seen, so nothing is certain.
   if (read("/proc/self/stat") === undefined) return false
   let clean = 0
@@ -76,7 +81,7 @@ export const end = Effect.fn("Leftovers.end")(function* (managerId: string, { wo
     }
     clean = found.length === 0 ? clean + 1 : 0
     // A program may have thrown away what marks it. Its group may also be somebody else's by now, so it is left alone.
-    if (clean >= cleanRounds && !notedGroups(work)) return true
+    if (clean >= cleanRounds && !hasNotedGroup(work)) return true
     yield* Effect.sleep(round)
   }
   return false

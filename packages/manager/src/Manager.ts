@@ -239,6 +239,8 @@ export const run = Effect.fn("Manager.run")(function* (given?: Partial<ManagerCo
 export const exitCodes: Readonly<Record<string, number>> = {
   /** A setting is missing or wrong. */
   InvalidSetting: 2,
+  /** A certificate or a key cannot be used. */
+  TlsUnusable: 2,
   /** The coordinator does not accept the token. */
   TokenRefused: 3,
   /** Another manager has the directory. */

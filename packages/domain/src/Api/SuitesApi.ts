@@ -95,7 +95,7 @@ export class SuitesApi extends HttpApiGroup.make("suites")
       query: {
         ...Query.paging,
         state: Schema.optionalKey(Query.list(SuiteState)),
-        name: Schema.optionalKey(Schema.String.annotate({ description: "Part of the name, in any case." })),
+        name: Schema.optionalKey(Text.annotate({ description: "Part of the name, in any case." })),
         label: Schema.optionalKey(Query.list(Tag)),
         tag: Schema.optionalKey(Query.list(Tag))
       },

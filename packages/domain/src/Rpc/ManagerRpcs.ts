@@ -18,6 +18,7 @@ import { SuiteId } from "../Suite/Id.ts"
 import { trusted } from "./Trusted.ts"
 import { AttemptResults } from "../Task/Packed.ts"
 import { TaskSpec } from "../Task/Spec.ts"
+import { CommandId, Text } from "../Text.ts"
 import { ManagersOnly } from "./Authentication.ts"
 
 const session = { managerId: ManagerId, epoch: Epoch }
@@ -29,10 +30,10 @@ export const Connect = Rpc.make("Connect", {
   payload: {
     managerId: ManagerId,
     /** Names the process: the same instance that reconnects keeps its epoch and its leases, another one gets the next. */
-    instance: Schema.String,
+    instance: Text,
     spec: ManagerSpec,
     /** Instances of which the process has seen that nothing is left on this machine: what they had may be handed on. */
-    gone: Schema.optionalKey(Schema.Array(Schema.String))
+    gone: Schema.optionalKey(Schema.Array(Text))
   },
   success: Directive,
   error: SessionError,
@@ -91,7 +92,7 @@ export type LeaseReply = typeof LeaseReply.Type
  * when they were submitted.
  */
 export const LeaseTasks = Rpc.make("LeaseTasks", {
-  payload: { ...session, suiteId: SuiteId, commandId: Schema.String, max: Schema.Int, wait: Schema.Int },
+  payload: { ...session, suiteId: SuiteId, commandId: CommandId, max: Schema.Int, wait: Schema.Int },
   success: trusted<LeaseReply>(),
   error: Schema.Union([SuiteError, Unavailable])
 })
@@ -111,7 +112,7 @@ export const ReportTasks = Rpc.make("ReportTasks", {
   payload: {
     ...session,
     suiteId: SuiteId,
-    commandId: Schema.String,
+    commandId: CommandId,
     started: Schema.Array(Schema.Tuple([Schema.Int, Schema.Int, Timestamp])),
     ended: AttemptResults,
     returned: Schema.Array(Schema.Tuple([Schema.Int, Schema.Int]))
@@ -129,7 +130,7 @@ export const WorkerChange = Schema.Struct({
   change: Schema.Literals(["started", "crashed", "stopped"]),
   pid: Schema.Int,
   exitCode: Schema.optionalKey(Schema.Int),
-  signal: Schema.optionalKey(Schema.String),
+  signal: Schema.optionalKey(Text),
   at: Timestamp
 })
 export type WorkerChange = typeof WorkerChange.Type
@@ -152,7 +153,7 @@ export const LogChunk = Schema.Struct({
 export type LogChunk = typeof LogChunk.Type
 
 export const AnswerLog = Rpc.make("AnswerLog", {
-  payload: { ...session, requestId: Schema.String, chunk: LogChunk },
+  payload: { ...session, requestId: Text, chunk: LogChunk },
   error: SessionError
 })
 

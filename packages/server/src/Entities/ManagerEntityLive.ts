@@ -22,7 +22,7 @@ import type { ManagerEvent } from "@muster/domain/Manager/Events"
 import { ManagerId, stream } from "@muster/domain/Manager/Id"
 import type { Epoch } from "@muster/domain/Manager/Id"
 import type { ManagerError } from "@muster/domain/Manager/Refusals"
-import { State } from "@muster/domain/Manager/State"
+import type { State } from "@muster/domain/Manager/State"
 import type { HeartbeatReply, LogChunk } from "@muster/domain/Rpc/ManagerRpcs"
 import type { SuiteId } from "@muster/domain/Suite/Id"
 import { leaseOf } from "@muster/domain/Suite/Spec"
@@ -31,9 +31,8 @@ import * as Aggregate from "../Aggregate.ts"
 import type { Versioned } from "../Aggregate.ts"
 import * as BootClock from "../BootClock.ts"
 import type { EventStore } from "../EventStore.ts"
-import * as JsonSnapshot from "../JsonSnapshot.ts"
-import * as LogEvent from "../LogEvent.ts"
 import * as ManagerRows from "../Projections/ManagerRows.ts"
+import { manager } from "../StreamStates.ts"
 import { Heartbeats } from "../Heartbeats.ts"
 import type { Listener } from "../Heartbeats.ts"
 import { Tenure } from "../Tenure.ts"
@@ -51,7 +50,8 @@ const announceInterval = 30_000
 /** How long a machine may take to answer for a log. Milliseconds. */
 const logPatience = 10_000
 
-const snapshot = JsonSnapshot.make(State, { every: 100, schemaVersion: 1 })
+/** Events between two snapshots. */
+const snapshotEvery = 100
 
 /** The connection that carries the current session's directives. */
 interface Connection {
@@ -85,9 +85,9 @@ export const layer: Layer.Layer<never, never, Sharding | EventStore | Heartbeats
       stream: stream(managerId),
       decider,
       schemaVersion,
-      decode: LogEvent.decode<ManagerEvent>,
+      decode: manager.decode,
       rows: ManagerRows.rows,
-      snapshot,
+      snapshot: { ...manager.snapshot, every: () => snapshotEvery },
       committed: (state, events) => Effect.suspend(() => committed(state, events))
     })
 

@@ -58,7 +58,7 @@ layer(TestServer.layer, { excludeTestServices: true, timeout: "30 seconds" })("t
       const operations = Object.entries(paths as Record<string, Record<string, Json>>).flatMap(([path, methods]) =>
         Object.entries(methods).map(([method, operation]) => ({ name: `${method} ${path}`, path, operation }))
       )
-      assert.lengthOf(operations, 24)
+      assert.lengthOf(operations, 25)
       for (const { name, operation, path } of operations) {
         assert.isString(operation["summary"], name)
         assert.isString(operation["description"], name)
@@ -121,6 +121,11 @@ layer(TestServer.layer, { excludeTestServices: true, timeout: "30 seconds" })("m
           return { status: response.status, text: await response.text() }
         })
       assert.strictEqual((yield* scrape(undefined)).status, 401)
+      const { url } = yield* TestServer.TestServer
+      const passedOn = yield* Effect.promise(() =>
+        fetch(`${url}/metrics`, { headers: { "x-forwarded-for": "203.0.113.7" } })
+      )
+      assert.strictEqual(passedOn.status, 401)
       assert.strictEqual((yield* scrape(Redacted.value(enrolment))).status, 401)
       const allowed = yield* scrape(Redacted.value(admin))
       assert.strictEqual(allowed.status, 200)

@@ -8,7 +8,7 @@ import * as Process from "../../test/e2e/support/Process.ts"
 import * as Counters from "../Counters.ts"
 import * as Leftovers from "../Leftovers.ts"
 import * as Ledger from "../Ledger.ts"
-import * as Log from "../Log.ts"
+import type * as Log from "../Log.ts"
 import * as Recovery from "../Recovery.ts"
 import * as Strays from "../Strays.ts"
 

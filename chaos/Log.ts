@@ -24,8 +24,8 @@ export interface Task {
   ended: number
   /** Outcome of the attempt that ended last, and who had it. */
   last: { readonly outcome: Outcome; readonly manager: string } | undefined
-  /** A lease for the next attempt that was taken back from a lost manager. */
-  lostLease: string | undefined
+  /** Lost managers from whom a lease for the next attempt was taken back. */
+  readonly lostLeases: Set<string>
   isCancelRequested: boolean
   /** Not before this time. */
   retryAt: number | undefined
@@ -69,7 +69,7 @@ const newTask = (): Task => ({
   isRunning: false,
   ended: 0,
   last: undefined,
-  lostLease: undefined,
+  lostLeases: new Set(),
   isCancelRequested: false,
   retryAt: undefined
 })
@@ -125,7 +125,6 @@ export const make = (): Log => {
               task.phase = "held"
               task.holder = { manager: event.manager, epoch: event.epoch }
               task.isRunning = false
-              task.lostLease = undefined
               task.retryAt = undefined
             })
           }
@@ -152,7 +151,8 @@ export const make = (): Log => {
               outcome !== "lost" &&
               task.last?.outcome === "lost" &&
               task.last.manager === event.manager
-            const comesLate = task.phase === "queued" && attempt === task.ended + 1 && task.lostLease === event.manager
+            const comesLate =
+              task.phase === "queued" && attempt === task.ended + 1 && task.lostLeases.has(event.manager)
             if (attempt <= task.ended && !replacesLoss) {
               wrongTask(`a second outcome (${outcome}) of attempt ${attempt} is committed`)
             } else if (isSettled(task.phase)) {
@@ -162,7 +162,7 @@ export const make = (): Log => {
             }
             task.ended = Math.max(task.ended, attempt)
             task.last = { outcome, manager: event.manager }
-            task.lostLease = undefined
+            task.lostLeases.clear()
             task.retryAt = retryAt
             release(task, next === "retry" ? "queued" : next)
             const committed = {
@@ -185,7 +185,7 @@ export const make = (): Log => {
             const isCancelRequested = task.isCancelRequested
             release(task, "queued")
             task.isCancelRequested = isCancelRequested
-            if (event.reason === "manager_lost") task.lostLease = event.manager
+            if (event.reason === "manager_lost") task.lostLeases.add(event.manager)
           })
         }
         if (event.reason === "manager_lost") {

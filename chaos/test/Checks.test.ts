@@ -20,7 +20,7 @@ const task = (phase: Log.Phase, more: Partial<Log.Task> = {}): Log.Task => ({
   isRunning: false,
   ended: 0,
   last: undefined,
-  lostLease: undefined,
+  lostLeases: new Set(),
   isCancelRequested: false,
   retryAt: undefined,
   ...more

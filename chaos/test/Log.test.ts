@@ -77,6 +77,18 @@ describe("a log that is as it should be", () => {
     assert.deepStrictEqual(found, [])
   })
 
+  it("may have the result of a lost manager after another one gave the lease back unused", () => {
+    const { found } = take(
+      ...base,
+      leased("a", 1, [0, 0, 1]),
+      lost("a", 1, [0, 0]),
+      leased("b", 1, [0, 0, 1]),
+      ["LeasesReturned", { manager: "b", epoch: 1, ranges: [[0, 0]], reason: "returned" }],
+      ended("a", 1, 0, 1)
+    )
+    assert.deepStrictEqual(found, [])
+  })
+
   it("tells what was committed", () => {
     const log = Log.make()
     const committed: Array<Log.Committed> = []

@@ -4,7 +4,7 @@ import { mkdirSync, readFileSync } from "node:fs"
 import { join } from "node:path"
 import { fileURLToPath } from "node:url"
 import { assert, describe, it } from "@effect/vitest"
-import { Effect, Fiber } from "effect"
+import { Effect } from "effect"
 import * as Process from "../../test/e2e/support/Process.ts"
 import * as Wait from "../../test/e2e/support/Wait.ts"
 
@@ -49,6 +49,14 @@ const start = (directory: string, attempt: number, kind: string, seconds: number
       })
   )
 
+const isThere = (group: number): boolean => {
+  try {
+    return process.kill(group, 0)
+  } catch {
+    return false
+  }
+}
+
 const wait = (directory: string, what: string) =>
   Wait.until(
     `the notes have "${what}"`,
@@ -74,11 +82,14 @@ describe("a command of the load", () => {
       const directory = yield* workspace
       const first = yield* start(directory, 1, "fork", 30)
       yield* wait(directory, `start ${task} 1 `)
-      const exited = yield* Effect.forkChild(
-        Effect.callback<void>((resume) => void first.once("exit", () => resume(Effect.void)))
+      const group = -(first.pid ?? 0)
+      process.kill(group, "SIGKILL")
+      yield* Wait.until(
+        "nothing of it is alive",
+        Effect.sync(() => isThere(group)),
+        (there) => !there,
+        5_000
       )
-      process.kill(-(first.pid ?? 0), "SIGKILL")
-      yield* Fiber.join(exited)
       yield* start(directory, 2, "sleep", 0)
       const lines = yield* wait(directory, `end ${task} 2 `)
       assert.isFalse(lines.some((line) => line.startsWith("overlap")))

@@ -46,6 +46,15 @@ export default defineConfig({
       },
       {
         test: {
+          name: "chaos",
+          root: path("./chaos"),
+          include: ["test/**/*.test.ts"],
+          testTimeout: UNIT_TIMEOUT_MILLIS,
+          hookTimeout: UNIT_TIMEOUT_MILLIS
+        }
+      },
+      {
+        test: {
           name: "fuzz",
           root: path("./fuzz"),
           include: ["test/**/*.test.ts"],

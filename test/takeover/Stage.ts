@@ -72,7 +72,7 @@ const fairPart = 20
 
 export const make = Effect.gen(function* (): Effect.fn.Return<Stage, never, Scope.Scope> {
   yield* Programs.build
-  const system = yield* System.makeWith(Programs.bundled, "shipped")
+  const system = yield* System.makeWith(Programs.bundled, { times: "shipped" })
   const outer = yield* Effect.scope
 
   const place = Effect.gen(function* () {

@@ -90,6 +90,7 @@ const make = Effect.gen(function* () {
     yield* reporter.settled(() => true)
     step({ activity: "cleanup" })
     yield* keepLogs(suiteId)
+    pool.leaveSuite(suiteId)
     yield* hooks.cleanup(suiteId, spec)
     step({ activity: "idle" })
     announcer.say({ _tag: "Released", suiteId })
@@ -144,6 +145,7 @@ const make = Effect.gen(function* () {
   const abandon = Effect.fn("Assignment.abandon")(function* () {
     prefetch.abandon()
     yield* pool.dismiss({ report: false })
+    if (current !== undefined) pool.leaveSuite(current.suiteId)
     lease.use(undefined, 0)
     current = undefined
     next = undefined

@@ -30,6 +30,8 @@ export class WorkerPool extends Context.Service<
   {
     /** From now on tasks of this suite come, for so many workers. */
     readonly useSuite: (suite: CurrentSuite, workers: number) => Effect.Effect<void>
+    /** Nothing of this suite runs any more: workers end what its commands left behind. */
+    readonly leaveSuite: (suiteId: SuiteId) => void
     /** Ends those of these attempts that workers have: TERM, grace, KILL. */
     readonly cancel: (suiteId: SuiteId, attempts: Attempts) => void
     /** As `cancel` for everything that runs, but nobody asked for it: the attempts are lost and run again elsewhere. */
@@ -246,6 +248,10 @@ const make = Effect.gen(function* () {
     yield* resize(workers)
   })
 
+  const leaveSuite = (suiteId: SuiteId) => {
+    for (const slot of slots) slot.tell({ _tag: "LeaveSuite", suiteId })
+  }
+
   const cancel = (suiteId: SuiteId, attempts: Attempts) => {
     const wanted = new Map(attempts)
     for (const slot of slots) {
@@ -371,6 +377,7 @@ const make = Effect.gen(function* () {
 
   return WorkerPool.of({
     useSuite,
+    leaveSuite,
     cancel,
     evict,
     dismiss,

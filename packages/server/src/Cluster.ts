@@ -22,6 +22,7 @@ import { RpcClient, RpcSerialization } from "effect/rpc"
 import { Socket } from "effect/socket/Socket"
 import type { SocketServerError } from "effect/socket/SocketServer"
 import type { SqlClient } from "effect/sql/SqlClient"
+import * as EndedSockets from "@muster/domain/Rpc/EndedSockets"
 import * as Serialization from "@muster/domain/Rpc/Serialization"
 import * as ClusterKey from "./ClusterKey.ts"
 import * as PgRunnerStorage from "./PgRunnerStorage.ts"
@@ -95,6 +96,12 @@ const clientProtocol = (
     })
   )
 
+const socketServer = (key: ClusterKey.ClusterKey, host: string, port: number) =>
+  EndedSockets.layer(
+    NodeSocketServer.layerTls({ ...ClusterKey.toListen(key), host, port }),
+    Effect.serviceOption(NodeSocket.NetSocket)
+  )
+
 export const layer = (options: {
   readonly host: string
   readonly port: number
@@ -112,7 +119,7 @@ export const layer = (options: {
       })
       const health = RunnerHealth.layerPing.pipe(Layer.provide(Runners.layerRpc))
       return SocketRunner.layer.pipe(
-        Layer.provide([NodeSocketServer.layerTls({ ...ClusterKey.toListen(key), host: options.host, port }), health]),
+        Layer.provide([socketServer(key, options.host, port), health]),
         Layer.provide(clientProtocol(key)),
         Layer.provide([MessageStorage.layerNoop, Layer.orDie(PgRunnerStorage.layer)]),
         Layer.provideMerge(Tenure.layer),

@@ -53,8 +53,12 @@ export const sources = {
 export interface Postgres {
   readonly url: string
   readonly directory: string
+  readonly port: number
   readonly pid: () => number
   readonly kill: Effect.Effect<void>
+  /** In order: running statements are broken off, what is committed is on the disk. */
+  readonly stop: Effect.Effect<void>
+  /** Starts it, after it was ended if it runs. */
   readonly restart: Effect.Effect<void>
 }
 
@@ -62,9 +66,11 @@ export interface System {
   /** Holds the data and the logs of all. */
   readonly home: string
   readonly postgres: Postgres
-  /** Started and ready to answer. `port`: that of one that has gone, to take its place. */
+  /** Started and ready to answer, unless `waits` is false. `port`: that of one that has gone, to take its place. */
   readonly coordinator: (options?: {
     readonly port?: number
+    readonly name?: string
+    readonly waits?: boolean
     /** Whether its environment makes it serve over TLS. */
     readonly secure?: boolean
     readonly env?: Readonly<Record<string, string>>
@@ -138,11 +144,13 @@ const startPostgres = (directory: string) =>
     return {
       url: Redacted.value(current.running.url),
       directory: current.running.directory,
+      port: current.running.port,
       pid: () => current.running.pid,
       kill: Effect.gen(function* () {
         process.kill(current.running.pid, "SIGKILL")
         yield* current.running.exit
       }),
+      stop: Effect.suspend(() => Scope.close(current.scope, Exit.void)),
       restart: Effect.gen(function* () {
         yield* Scope.close(current.scope, Exit.void)
         current = yield* launch
@@ -150,11 +158,17 @@ const startPostgres = (directory: string) =>
     } satisfies Postgres
   })
 
+export interface Place {
+  /** Where everything of it stands; else in a directory that is gone afterwards. */
+  readonly home?: string
+  readonly times?: Times
+}
+
 export const makeWith = Effect.fnUntraced(function* (
   programs: Programs,
-  times: Times = "quick"
+  { home: chosen, times = "quick" }: Place = {}
 ): Effect.fn.Return<System, never, Scope.Scope> {
-  const home = yield* Process.directory("e2e")
+  const home = chosen ?? (yield* Process.directory("e2e"))
   const postgres = yield* startPostgres(join(home, "data"))
   let started = 0
 
@@ -164,10 +178,11 @@ export const makeWith = Effect.fnUntraced(function* (
     adminToken,
     enrolmentToken,
     coordinator: Effect.fnUntraced(function* (options = {}) {
+      const { waits = true } = options
       const port = options.port ?? (yield* freePort)
       const url = `${options.secure === true ? "https" : "http"}://127.0.0.1:${port}`
       const running = yield* Process.start({
-        name: `coordinator-${started++}`,
+        name: options.name ?? `coordinator-${started++}`,
         args: programs.coordinator,
         logs: home,
         env: {
@@ -179,7 +194,7 @@ export const makeWith = Effect.fnUntraced(function* (
           ...options.env
         }
       })
-      yield* Wait.until(`${url} is ready`, isReady(url), (ready) => ready)
+      if (waits) yield* Wait.until(`${url} is ready`, isReady(url), (ready) => ready)
       return { ...running, url, port }
     }),
     manager: Effect.fnUntraced(function* (options) {

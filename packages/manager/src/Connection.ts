@@ -2,7 +2,8 @@
  * One WebSocket to one coordinator. It lives as long as its scope; when it breaks, every call on it fails.
  */
 import { NodeWS } from "@effect/platform-node"
-import { Effect, Layer, Redacted, Schedule } from "effect"
+import { Context, Effect, Layer, Redacted, Schedule } from "effect"
+import type { Scope } from "effect"
 import { Headers } from "effect/http"
 import { RpcClient, RpcMiddleware } from "effect/rpc"
 import type { RpcClientError } from "effect/rpc"
@@ -42,3 +43,8 @@ export const open = Effect.fnUntraced(function* (url: string, token: Redacted.Re
   const context = yield* Layer.build(Layer.merge(protocol, withToken(token)))
   return (yield* Effect.provideContext(RpcClient.make(ManagerRpcs, { disableTracing: true }), context)) satisfies Client
 })
+
+/** How connections are opened: by WebSocket, unless somebody puts another way in its place. */
+export const Open = Context.Reference<
+  (url: string, token: Redacted.Redacted) => Effect.Effect<Client, never, Scope.Scope>
+>("@muster/manager/Connection/Open", { defaultValue: () => open })

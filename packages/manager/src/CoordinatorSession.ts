@@ -115,6 +115,7 @@ interface Connected {
 
 const make = Effect.gen(function* () {
   const config = yield* ManagerConfig
+  const open = yield* Connection.Open
   const isUp = Latch.makeUnsafe(false)
   let connected: Connected | undefined
   let lastSpeaker: Speaker | undefined
@@ -183,7 +184,7 @@ const make = Effect.gen(function* () {
     callbacks: Callbacks
   ): Effect.fn.Return<{ readonly ending: Ending; readonly epoch: Epoch | undefined }, never, Scope.Scope> {
     const { managerId, spec } = callbacks
-    const client = yield* Connection.open(url, config.token)
+    const client = yield* open(url, config.token)
     const ending = yield* Deferred.make<Ending>()
     let welcomedAs: Epoch | undefined
     const scope = yield* Effect.scope

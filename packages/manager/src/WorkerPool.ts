@@ -17,7 +17,7 @@ import { Prefetch } from "./Prefetch.ts"
 import { Reporter } from "./Reporter.ts"
 import * as Supervision from "./Supervision.ts"
 import * as WorkerEnvironment from "./WorkerEnvironment.ts"
-import * as WorkerProcess from "./WorkerProcess.ts"
+import type * as WorkerProcess from "./WorkerProcess.ts"
 import { WorkerSlot } from "./WorkerSlot.ts"
 import type { CurrentSuite, Fates } from "./WorkerSlot.ts"
 
@@ -145,7 +145,7 @@ const make = Effect.gen(function* () {
     const begun = performance.now()
     const exited = yield* Deferred.make<void>()
     const gone = yield* Deferred.make<WorkerProcess.Exit>()
-    const worker = WorkerProcess.start({
+    const worker = machine.startWorker({
       command: config.workerCommand,
       env: WorkerEnvironment.make(machine, config, slot.number),
       onExit: () => Deferred.doneUnsafe(exited, Effect.void),

@@ -27,7 +27,7 @@ import * as PgRunnerStorage from "./PgRunnerStorage.ts"
  * breaks, and the others look every `refreshAssignmentsInterval`: work goes on within a second or two. One that freezes
  * is gone when it has not been heard of for `shardLockExpiration`: work goes on after 4 to 5 s.
  */
-const timings = {
+export const timings = {
   shardLockRefreshInterval: "1 second",
   shardLockExpiration: "4 seconds",
   refreshAssignmentsInterval: "1 second",
@@ -64,7 +64,7 @@ const freePort = (host: string) =>
  * What one coordinator asks another is asked again elsewhere when the connection breaks. One that is frozen, or whose
  * machine is gone, does not close its connections, so silence breaks them too.
  */
-const liveness = { pingInterval: "1 second", pingTimeout: "3 seconds" } as const
+export const liveness = { pingInterval: "1 second", pingTimeout: "3 seconds" } as const
 
 /** Milliseconds. */
 const openTimeout = 1_000

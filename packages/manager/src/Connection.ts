@@ -33,16 +33,19 @@ const webSocket = (url: string) =>
     Layer.provide(NodeWS.layerWebSocketConstructor)
   )
 
-/** Opens a connection to `url`. Whether it works shows at the first call. */
-export const open = Effect.fnUntraced(function* (url: string, token: Redacted.Redacted) {
+/** Speaks with a coordinator over a socket of its own. Whether it works shows at the first call. */
+export const over = Effect.fnUntraced(function* (socket: Layer.Layer<Socket.Socket>, token: Redacted.Redacted) {
   const protocol = RpcClient.layerProtocolSocket({
     // The session has its own rules for when and where to try again.
     retryPolicy: Schedule.recurs(0),
     pingInterval: noPings
-  }).pipe(Layer.provide([Serialization.layer, webSocket(url)]))
+  }).pipe(Layer.provide([Serialization.layer, socket]))
   const context = yield* Layer.build(Layer.merge(protocol, withToken(token)))
   return (yield* Effect.provideContext(RpcClient.make(ManagerRpcs, { disableTracing: true }), context)) satisfies Client
 })
+
+/** Opens a connection to `url`. */
+export const open = (url: string, token: Redacted.Redacted) => over(webSocket(url), token)
 
 /** How connections are opened: by WebSocket, unless somebody puts another way in its place. */
 export const Open = Context.Reference<

@@ -33,6 +33,7 @@ export class Endpoint {
   arrival = 0
   private readonly network: Network
   private unsent: Array<unknown> = []
+  private isClosedHere = false
   private readonly forget: () => void
 
   constructor(network: Network, host: Host, to: string) {
@@ -62,8 +63,9 @@ export class Endpoint {
 
   private receive(message: unknown): void {
     if (this.state !== "open") return
+    // What has arrived is read, also when the other end has closed the connection meanwhile.
     this.host.post(() => {
-      if (this.state === "open") this.onMessage(message)
+      if (!this.isClosedHere) this.onMessage(message)
     })
   }
 
@@ -72,6 +74,7 @@ export class Endpoint {
     if (this.state === "closed") return
     const { peer } = this
     if (peer !== undefined) this.network.carry(this, () => peer.closed("the other end closed the connection"))
+    this.isClosedHere = true
     this.end()
   }
 
@@ -130,12 +133,9 @@ export class Network {
       const peer = new Endpoint(this, acceptor.host, host.name)
       endpoint.peer = peer
       peer.peer = endpoint
-      acceptor.host.post(() => {
-        if (peer.state === "closed") return
-        acceptor.accept(peer)
-        peer.opened()
-      })
       // The system of the other machine answers, whether or not the process does anything.
+      acceptor.host.post(() => acceptor.accept(peer))
+      peer.opened()
       this.carryBetween(to, host.name, undefined, () => {
         giveUp()
         endpoint.opened()

@@ -33,7 +33,8 @@ export interface Timed<A> {
 
 export type Request =
   | { readonly _tag: "Submit"; readonly suite: number; readonly tasks: ReadonlyArray<TaskSpec> }
-  | { readonly _tag: "Pause" | "Resume" | "Close" | "RetryFailed"; readonly suite: number }
+  | { readonly _tag: "Pause"; readonly suite: number; readonly lasts: number }
+  | { readonly _tag: "Close" | "RetryFailed"; readonly suite: number }
   | { readonly _tag: "CancelTasks"; readonly suite: number; readonly tasks: ReadonlyArray<number> }
   | { readonly _tag: "CancelSuite"; readonly suite: number; readonly mode: "graceful" | "force" }
 
@@ -155,8 +156,7 @@ export const make = (seed: number, size: Size = {}): Plan => {
     const at = (suites[suite]?.at ?? 0) + random.between(2_000, 45_000)
     const kind = random.below(10)
     if (kind < 3) {
-      requests.push({ at, what: { _tag: "Pause", suite } })
-      requests.push({ at: at + random.between(100, 10_000), what: { _tag: "Resume", suite } })
+      requests.push({ at, what: { _tag: "Pause", suite, lasts: random.between(100, 10_000) } })
     } else if (kind < 4) requests.push({ at, what: { _tag: "Close", suite } })
     else if (kind < 6) requests.push({ at: at + 10_000, what: { _tag: "RetryFailed", suite } })
     else if (kind < 9) {

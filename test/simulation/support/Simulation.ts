@@ -416,9 +416,13 @@ class Simulation {
           }
         )
       case "Pause":
-        return Effect.asVoid(client.ask((suites) => suites.pause(asked)))
-      case "Resume":
-        return Effect.asVoid(client.ask((suites) => suites.resume(asked)))
+        return client
+          .ask((suites) => suites.pause(asked))
+          .pipe(
+            Effect.andThen(Effect.sleep(what.lasts)),
+            Effect.andThen(client.ask((suites) => suites.resume({ ...asked, commandId: `${asked.commandId}-resume` }))),
+            Effect.asVoid
+          )
       case "Close":
         return Effect.asVoid(client.ask((suites) => suites.close(asked)))
       case "RetryFailed":

@@ -93,6 +93,11 @@ export class Worker implements WorkerProcess.WorkerProcess {
     this.later(this.random.between(0.5, 10), () => this.end({ exitCode: undefined, signal }))
   }
 
+  private tell(line: string): void {
+    const { host, slot } = this.options
+    host.world.tell?.(`${host.name} worker ${slot} (${this.pid}) ${line}`)
+  }
+
   private later(delay: number, act: () => void): () => void {
     return this.options.host.world.after(delay, () => {
       if (this.isAlive) act()
@@ -151,6 +156,7 @@ export class Worker implements WorkerProcess.WorkerProcess {
   }
 
   private obey(directive: WorkerDirective): void {
+    this.tell(`is told ${JSON.stringify(directive)}`)
     switch (directive._tag) {
       case "UseSuite":
         return
@@ -182,6 +188,7 @@ export class Worker implements WorkerProcess.WorkerProcess {
   }
 
   private got(items: ReadonlyArray<WorkItem>): void {
+    this.tell(`gets ${items.map(({ attempt, index }) => `${index}#${attempt}`).join(" ")}`)
     this.isAsking = false
     this.queue.push(...items)
     if (items.length === 0) this.later(10, () => this.ask())
@@ -230,6 +237,7 @@ export class Worker implements WorkerProcess.WorkerProcess {
     const timeout = item.spec.timeout ?? Number.POSITIVE_INFINITY
     const duration = nature.duration(this.random)
     const outcome = nature.outcome(this.random)
+    this.tell(`begins ${suiteId}.${index}#${attempt}: ${outcome} in ${Math.round(duration)} ms`)
     const isMine = () => this.running === running
     this.later(startedAge, () => {
       if (!isMine()) return
@@ -265,6 +273,7 @@ export class Worker implements WorkerProcess.WorkerProcess {
     const { execution, item } = running
     const { attempt, index, suiteId } = item
     this.running = undefined
+    this.tell(`has ended ${suiteId}.${index}#${attempt}: ${outcome}`)
     this.options.executions.end(execution, this.now, outcome)
     const result: AttemptResult = {
       index,
@@ -308,6 +317,7 @@ export class Worker implements WorkerProcess.WorkerProcess {
   private end(exit: Pick<WorkerProcess.Exit, "exitCode" | "signal">): void {
     if (!this.isAlive) return
     this.isAlive = false
+    this.tell(`is gone (${exit.signal ?? exit.exitCode})`)
     this.forget()
     const { executions, host, process } = this.options
     if (this.running !== undefined) executions.end(this.running.execution, this.now)

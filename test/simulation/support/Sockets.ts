@@ -65,15 +65,11 @@ const readerOf = (endpoint: Endpoint): Socket.Reader => {
 const closing = (endpoint: Endpoint): Effect.Effect<void, never, Scope.Scope> =>
   Effect.addFinalizer(() => Effect.sync(() => endpoint.close()))
 
-const writerTo = (endpoint: () => Endpoint | undefined): Socket.Writer => ({
-  write: (chunk) =>
-    Effect.sync(() => {
-      if (Socket.isCloseEvent(chunk)) endpoint()?.close()
-      else endpoint()?.send(chunk)
-    }),
+const writerTo = (to: { readonly send: (frame: Frame) => void; readonly close: () => void }): Socket.Writer => ({
+  write: (chunk) => Effect.sync(() => (Socket.isCloseEvent(chunk) ? to.close() : to.send(chunk))),
   writeAll: (chunks) =>
     Effect.sync(() => {
-      for (const chunk of chunks) endpoint()?.send(chunk)
+      for (const chunk of chunks) to.send(chunk)
     })
 })
 
@@ -84,9 +80,13 @@ export const client = (
   to: { readonly name: string; readonly port: string; readonly openTimeout: number }
 ): Socket.Socket => {
   let endpoint: Endpoint | undefined
+  // Written before the first reading began. What is written before a connection is open waits in its endpoint.
+  let early: Array<Frame> = []
   const open = Effect.gen(function* () {
     const mine = network.connect(host, to.name, to.port, to.openTimeout)
     endpoint = mine
+    for (const frame of early) mine.send(frame)
+    early = []
     yield* closing(mine)
     yield* Effect.callback<void, Socket.SocketError>((resume) => {
       mine.onOpen = () => resume(Effect.void)
@@ -98,8 +98,14 @@ export const client = (
     })
     return readerOf(mine)
   })
-  // What is written before the connection is open waits in the endpoint; before there is one, nobody writes.
-  return Socket.make({ reader: open, writer: Effect.succeed(writerTo(() => endpoint)) })
+  const writer = writerTo({
+    send: (frame) => {
+      if (endpoint === undefined) early.push(frame)
+      else endpoint.send(frame)
+    },
+    close: () => endpoint?.close()
+  })
+  return Socket.make({ reader: open, writer: Effect.succeed(writer) })
 }
 
 /** A server on a port of this process. */
@@ -113,7 +119,7 @@ export const server = (network: Network, host: Host, port: string): SocketServer
           const reader = readerOf(endpoint)
           Queue.offerUnsafe(
             accepted,
-            Socket.make({ reader: Effect.as(closing(endpoint), reader), writer: Effect.succeed(writerTo(() => endpoint)) })
+            Socket.make({ reader: Effect.as(closing(endpoint), reader), writer: Effect.succeed(writerTo(endpoint)) })
           )
         })
         yield* Effect.addFinalizer(() => Effect.sync(stop))

@@ -135,7 +135,8 @@ export class LogInvariants {
     const known = this.suites.get(id)
     const suite = known ?? { id, tasks: [], fences: new Map<string, number>(), state: decider.initial() }
     this.suites.set(id, suite)
-    if (known === undefined && event._tag !== "SuiteCreated") this.report("a suite is created first", `${id}: ${event._tag}`)
+    if (known === undefined && event._tag !== "SuiteCreated")
+      this.report("a suite is created first", `${id}: ${event._tag}`)
     this.follow(suite, event)
     suite.state = decider.evolve(suite.state, event)
     this.compare(suite, event)
@@ -158,7 +159,8 @@ export class LogInvariants {
     }
     switch (event._tag) {
       case "TasksSubmitted":
-        if (event.firstIndex !== tasks.length) this.report("tasks are numbered in order", `${id} from ${event.firstIndex}`)
+        if (event.firstIndex !== tasks.length)
+          this.report("tasks are numbered in order", `${id} from ${event.firstIndex}`)
         for (let count = 0; count < event.tasks.length; count++) tasks.push(fresh())
         return
       case "TasksLeased":
@@ -173,7 +175,8 @@ export class LogInvariants {
             if (attempt !== task.attempts + 1) {
               this.report("attempts are numbered in order", `${id}.${index}: ${attempt} after ${task.attempts}`)
             }
-            if (task.notBefore > event.at) this.report("retries wait", `${id}.${index} by ${task.notBefore - event.at} ms`)
+            if (task.notBefore > event.at)
+              this.report("retries wait", `${id}.${index} by ${task.notBefore - event.at} ms`)
             task.phase = "assigned"
             task.holder = { manager: event.manager, epoch: event.epoch }
           })
@@ -267,7 +270,8 @@ export class LogInvariants {
       }
       task.lost.set(attempt, event.manager)
     } else {
-      if (task.outcomes.has(attempt)) this.report("an attempt has one outcome", `${name} attempt ${attempt}: ${outcome}`)
+      if (task.outcomes.has(attempt))
+        this.report("an attempt has one outcome", `${name} attempt ${attempt}: ${outcome}`)
       task.outcomes.add(attempt)
     }
     task.attempts = Math.max(task.attempts, attempt)
@@ -322,7 +326,8 @@ export class LogInvariants {
         if (event.epoch !== manager.epoch + 1) {
           this.report("epochs rise by one", `${name} goes from ${manager.epoch} to ${event.epoch}`)
         }
-        if (manager.over.has(event.instance)) this.report("a session that is over stays so", `${name}: ${event.instance}`)
+        if (manager.over.has(event.instance))
+          this.report("a session that is over stays so", `${name}: ${event.instance}`)
         Object.assign(manager, {
           epoch: event.epoch,
           instance: event.instance,
@@ -344,12 +349,14 @@ export class LogInvariants {
       case "ManagerAssigned":
         ofSession(event.epoch)
         if (!manager.isReady) this.report("work comes after ready", `${name} in session ${event.epoch}`)
-        if (manager.suiteId !== null) this.report("a manager has one suite", `${name}: ${manager.suiteId}, ${event.suiteId}`)
+        if (manager.suiteId !== null)
+          this.report("a manager has one suite", `${name}: ${manager.suiteId}, ${event.suiteId}`)
         manager.suiteId = event.suiteId
         return
       case "ManagerReleased":
         ofSession(event.epoch)
-        if (manager.suiteId !== event.suiteId) this.report("only what one has is given back", `${name}: ${event.suiteId}`)
+        if (manager.suiteId !== event.suiteId)
+          this.report("only what one has is given back", `${name}: ${event.suiteId}`)
         manager.suiteId = null
         return
       case "ManagerActivityChanged":
@@ -395,10 +402,7 @@ const isHeldBy = ({ holder }: Task, { epoch, manager }: Holder): boolean =>
   holder?.manager === manager && holder.epoch === epoch
 
 /** All that is wrong with a whole log. `isOver`: nothing was under way any more when it was read. */
-export const check = (
-  log: Iterable<Recorded>,
-  { isOver }: { readonly isOver: boolean }
-): ReadonlyArray<Violation> => {
+export const check = (log: Iterable<Recorded>, { isOver }: { readonly isOver: boolean }): ReadonlyArray<Violation> => {
   const invariants = new LogInvariants()
   for (const recorded of log) invariants.add(recorded)
   if (isOver) invariants.checkEnd()

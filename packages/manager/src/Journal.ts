@@ -127,9 +127,10 @@ export const make = Effect.fn("Journal.make")(function* (options: Options) {
       yield* file.write(data, size).pipe(
         // Part of the record may be there. What follows it would be unreadable, so it must go, or its segment must end here.
         Effect.tapError(() =>
-          Effect.catch(file.truncate(size), () =>
-            Effect.sync(() => {
+          file.truncate(size).pipe(
+            Effect.catch(() => {
               current = undefined
+              return Effect.void
             })
           )
         )

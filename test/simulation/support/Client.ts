@@ -27,7 +27,9 @@ export const make = ({ coordinators, host, network }: Options) => {
         to.host.post(() => {
           const suites = to.suites()
           const answer = (exit: Exit.Exit<A, E> | undefined) =>
-            network.carryBetween(to.host.name, host.name, undefined, () => host.post(() => resume(Effect.succeed(exit))))
+            network.carryBetween(to.host.name, host.name, undefined, () =>
+              host.post(() => resume(Effect.succeed(exit)))
+            )
           if (suites === undefined) answer(undefined)
           else to.host.fork(question(suites), answer)
         })

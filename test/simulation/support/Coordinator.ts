@@ -136,9 +136,7 @@ export const start = (options: Options): Coordinator => {
     Layer.provide(cluster(options)),
     Layer.provide(Layer.succeed(EventStore, database.eventStore(host))),
     Layer.provide(metrics),
-    Layer.provide(
-      Layer.succeed(Housekeeping.Unfinished, { suites: Effect.sync(unfinished) })
-    ),
+    Layer.provide(Layer.succeed(Housekeeping.Unfinished, { suites: Effect.sync(unfinished) })),
     Layer.provide(Layer.succeed(RpcSerialization.RpcSerialization, Sockets.serialization))
   )
   let fiber: Fiber.Fiber<never, unknown> | undefined

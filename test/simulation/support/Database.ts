@@ -193,7 +193,7 @@ export class Database {
       )
     }
     const mineOf = (mine: Session, shards: Iterable<ShardId.ShardId>) =>
-      [...shards].filter((shard) => this.owners.get(shard.toString()) === mine)
+      [...shards].filter((shard) => this.owners.get(keyOf(shard)) === mine)
     return RunnerStorage.RunnerStorage.of({
       getRunners: ask(() =>
         [...this.runners]
@@ -222,10 +222,10 @@ export class Database {
         inSession((mine) => {
           const wanted = [...shards]
           for (const shard of wanted) {
-            const owner = this.owners.get(shard.toString())
+            const owner = this.owners.get(keyOf(shard))
             if (owner === undefined || owner.isOver) {
-              this.owners.set(shard.toString(), mine)
-              mine.shards.add(shard.toString())
+              this.owners.set(keyOf(shard), mine)
+              mine.shards.add(keyOf(shard))
             }
           }
           return mineOf(mine, wanted)
@@ -236,8 +236,8 @@ export class Database {
       },
       release: (_of, shard) =>
         inSession((mine) => {
-          if (this.owners.get(shard.toString()) === mine) this.owners.delete(shard.toString())
-          mine.shards.delete(shard.toString())
+          if (this.owners.get(keyOf(shard)) === mine) this.owners.delete(keyOf(shard))
+          mine.shards.delete(keyOf(shard))
         }),
       releaseAll: () => inSession((mine) => this.unlock(mine))
     })
@@ -265,5 +265,7 @@ export class Database {
     session.shards.clear()
   }
 }
+
+const keyOf = ({ group, id }: ShardId.ShardId): string => `${group}:${id}`
 
 const nameOf = ({ host, port }: RunnerAddress): string => `${host}:${port}`

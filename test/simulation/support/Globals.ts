@@ -23,7 +23,12 @@ interface Place {
 
 const put = ({ name, of, value }: Place): (() => void) => {
   const before = Object.getOwnPropertyDescriptor(of, name)
-  Object.defineProperty(of, name, { value, configurable: true, writable: true, enumerable: before?.enumerable ?? false })
+  Object.defineProperty(of, name, {
+    value,
+    configurable: true,
+    writable: true,
+    enumerable: before?.enumerable ?? false
+  })
   return () => {
     if (before === undefined) Reflect.deleteProperty(of, name)
     else Object.defineProperty(of, name, before)

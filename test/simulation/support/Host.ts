@@ -5,7 +5,8 @@
  *
  * Whatever comes from outside has to come through `post`: what runs, runs as a step of its own process.
  */
-import { Clock, Context, Duration, Effect, Exit, Fiber, Logger, Random, References, Scheduler } from "effect"
+import { Clock, Context, Duration, Effect, Logger, Random, References, Scheduler } from "effect"
+import type { Exit, Fiber } from "effect"
 import type { World } from "./World.ts"
 
 export class Host {

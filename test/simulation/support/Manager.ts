@@ -77,7 +77,10 @@ export const start = (options: Options): Manager => {
   })
   const line = Layer.succeed(Connection.Open, (url, token) => {
     const to = { name: new URL(url).hostname, port: managersPort, openTimeout }
-    return Connection.over(Layer.sync(Socket, () => Sockets.client(network, host, to)), token)
+    return Connection.over(
+      Layer.sync(Socket, () => Sockets.client(network, host, to)),
+      token
+    )
   })
   const layer = WorkerServer.answers.pipe(
     Layer.provideMerge(RealManager.parts),

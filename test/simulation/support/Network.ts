@@ -45,6 +45,7 @@ export class Endpoint {
   }
 
   send(message: unknown): void {
+    this.network.show(this, message)
     if (this.state === "connecting") this.unsent.push(message)
     else if (this.state === "open") {
       const { peer } = this
@@ -96,14 +97,25 @@ export class Endpoint {
 /** What the network does by itself now and then: a packet that has to be sent again. */
 const lateMessage = { probability: 0.01, from: 50, to: 800 }
 
+/** Characters of a frame that are shown. */
+const shownFrame = 400
+
 export class Network {
   readonly world: World
   readonly endpoints = new Set<Endpoint>()
   private readonly links = new Map<string, Link>()
   private readonly acceptors = new Map<string, Acceptor>()
 
-  constructor(world: World) {
+  private readonly showsFrames: boolean
+
+  constructor(world: World, showsFrames = false) {
     this.world = world
+    this.showsFrames = showsFrames
+  }
+
+  show(from: Endpoint, message: unknown): void {
+    if (!this.showsFrames) return
+    this.world.tell?.(`${from.host.name} -> ${from.to}: ${String(message).trimEnd().slice(0, shownFrame)}`)
   }
 
   /** Takes connections to a port of this process's machine until it dies. */

@@ -44,6 +44,8 @@ export interface Options {
   readonly size?: Plan.Size
   /** Told what happens, line by line. */
   readonly tell?: (line: string) => void
+  /** Tells also what goes over the network. */
+  readonly frames?: boolean
 }
 
 /** How long everything may take to end when the faults are over. Milliseconds. */
@@ -70,9 +72,11 @@ export const run = (seed: number, options: Options = {}): Result => {
   const { tell } = options
   const world: World = new World(
     seed,
-    tell === undefined ? undefined : (line) => tell(`${((world.now - beginning) / 1_000).toFixed(3).padStart(9)} s  ${line}`)
+    tell === undefined
+      ? undefined
+      : (line) => tell(`${((world.now - beginning) / 1_000).toFixed(3).padStart(9)} s  ${line}`)
   )
-  return Globals.within(world, () => new Simulation(world, plan).run())
+  return Globals.within(world, () => new Simulation(world, plan, options.frames === true).run())
 }
 
 class Simulation {
@@ -93,10 +97,10 @@ class Simulation {
   private isOver = false
   private told = 0
 
-  constructor(world: World, plan: Plan.Plan) {
+  constructor(world: World, plan: Plan.Plan, showsFrames: boolean) {
     this.world = world
     this.plan = plan
-    this.network = new Network(world)
+    this.network = new Network(world, showsFrames)
     this.database = new Database(world, (recorded) => this.observe(recorded))
     this.coordinators = plan.coordinators.map((name) => ({ name, skew: 0, process: undefined, down: 0, frozen: 0 }))
     this.managers = plan.managers.map(({ name, skew }, number) => ({
@@ -125,14 +129,11 @@ class Simulation {
     for (const machine of this.managers) world.after(world.random.between(0, 3_000), () => this.startManager(machine))
     for (const [number, { at }] of plan.suites.entries()) world.after(at, () => this.createSuite(number))
     for (const fault of plan.faults) world.after(fault.at, () => this.begin(fault))
-    const calmAt = Math.max(
-      0,
-      ...plan.faults.map(({ at, lasts }) => at + lasts),
-      ...plan.requests.map(({ at }) => at)
-    )
+    const calmAt = Math.max(0, ...plan.faults.map(({ at, lasts }) => at + lasts), ...plan.requests.map(({ at }) => at))
     world.after(calmAt + 1, () => this.calm())
     try {
-      if (!world.run(() => this.isOver)) this.report("time goes on", "nothing will ever happen again, but not all has ended")
+      if (!world.run(() => this.isOver))
+        this.report("time goes on", "nothing will ever happen again, but not all has ended")
     } catch (error) {
       this.report("no code fails", error instanceof Error ? (error.stack ?? error.message) : String(error))
     }
@@ -167,7 +168,10 @@ class Simulation {
     this.invariants.add(recorded)
     if (this.world.tell !== undefined) {
       const { at: _, tasks, ...data } = LogEvent.readable(recorded).data as Record<string, unknown>
-      const shown = recorded.type === "TasksSubmitted" ? { ...data, tasks: (tasks as Array<unknown>).length } : { ...data, ...(tasks === undefined ? {} : { tasks }) }
+      const shown =
+        recorded.type === "TasksSubmitted"
+          ? { ...data, tasks: (tasks as Array<unknown>).length }
+          : { ...data, ...(tasks === undefined ? {} : { tasks }) }
       this.tell(`${recorded.stream} ${recorded.version} ${recorded.type} ${JSON.stringify(shown)}`)
     }
     const { violations } = this.invariants
@@ -188,7 +192,11 @@ class Simulation {
       database: this.database,
       unfinished: () =>
         [...this.invariants.suites.values()].flatMap(({ id, state, tasks }) =>
-          state._tag === "Existing" && state.completedAt === undefined && (tasks.some((task) => !isSettled(task)) || state.state === "cancelled") ? [id] : []
+          state._tag === "Existing" &&
+          state.completedAt === undefined &&
+          (tasks.some((task) => !isSettled(task)) || state.state === "cancelled")
+            ? [id]
+            : []
         )
     })
     if (machine.frozen > 0) host.freeze()
@@ -428,7 +436,9 @@ class Simulation {
       case "RetryFailed":
         return Effect.asVoid(client.ask((suites) => suites.retry({ ...asked, tasks: "failed" })))
       case "CancelTasks":
-        return Effect.asVoid(client.ask((suites) => suites.cancelTasks({ ...asked, tasks: what.tasks, reason: "wish" })))
+        return Effect.asVoid(
+          client.ask((suites) => suites.cancelTasks({ ...asked, tasks: what.tasks, reason: "wish" }))
+        )
       case "CancelSuite":
         return Effect.asVoid(client.ask((suites) => suites.cancel({ ...asked, mode: what.mode, reason: "wish" })))
     }
@@ -446,7 +456,8 @@ class Simulation {
     const event = found === undefined ? undefined : LogEvent.decode<SuiteEvent>(found)
     const isThere =
       event?._tag === "TasksSubmitted" && event.firstIndex === answer.firstIndex && event.tasks.length === answer.count
-    if (!isThere) this.report("accepted means durable", `${asked.commandId} was answered with ${JSON.stringify(answer)}`)
+    if (!isThere)
+      this.report("accepted means durable", `${asked.commandId} was answered with ${JSON.stringify(answer)}`)
   }
 
   // The end
@@ -462,7 +473,8 @@ class Simulation {
         )
         const shown = Exit.isSuccess(exit) ? JSON.stringify(exit.value) : String(exit.cause)
         const folded = JSON.stringify(suiteView(state))
-        if (shown !== folded) this.report("an actor is what its events say", `${id} is ${shown}, but by its events ${folded}`)
+        if (shown !== folded)
+          this.report("an actor is what its events say", `${id} is ${shown}, but by its events ${folded}`)
       }
       this.isOver = true
     })

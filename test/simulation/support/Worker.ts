@@ -2,7 +2,8 @@
  * A simulated worker process. It calls its manager's real answers (`WorkerServer.answers`) as a worker does over its socket,
  * and instead of running something lets seeded time pass and ends with a seeded outcome.
  */
-import { Effect, Exit, Fiber, Stream } from "effect"
+import { Effect, Exit, Stream } from "effect"
+import type { Fiber } from "effect"
 import * as Headers from "effect/http/Headers"
 import { ServerClient } from "effect/rpc/Rpc"
 import { RequestId } from "effect/rpc/RpcMessage"
@@ -151,7 +152,7 @@ export class Worker implements WorkerProcess.WorkerProcess {
 
   private beat(): void {
     const { host, slot } = this.options
-    this.toManager(({ beat }) => host.fork(beat({ slot }, this.call) as Effect.Effect<void>))
+    this.toManager(({ beat }) => host.fork(beat({ slot }, this.call)))
     this.later(beatInterval, () => this.beat())
   }
 
@@ -205,7 +206,7 @@ export class Worker implements WorkerProcess.WorkerProcess {
     const ended = this.takeResults()
     if (ended.length === 0) return
     const { host, slot } = this.options
-    this.toManager(({ ended: handIn }) => host.fork(handIn({ slot, ended }, this.call) as Effect.Effect<void>))
+    this.toManager(({ ended: handIn }) => host.fork(handIn({ slot, ended }, this.call)))
   }
 
   private goOn(): void {
@@ -242,7 +243,7 @@ export class Worker implements WorkerProcess.WorkerProcess {
     this.later(startedAge, () => {
       if (!isMine()) return
       this.toManager(({ started }) =>
-        host.fork(started({ slot, items: [{ suiteId, index, attempt, startedAt }] }, this.call) as Effect.Effect<void>)
+        host.fork(started({ slot, items: [{ suiteId, index, attempt, startedAt }] }, this.call))
       )
       if (this.queue.length > 0 && this.random.chance(0.7)) this.giveBack()
     })
@@ -264,7 +265,7 @@ export class Worker implements WorkerProcess.WorkerProcess {
     const { host, slot } = this.options
     const items = this.queue.map(({ attempt, index, suiteId }) => ({ suiteId, index, attempt, mayHaveBegun: false }))
     this.queue = []
-    this.toManager(({ giveBack }) => host.fork(giveBack({ slot, items }, this.call) as Effect.Effect<void>))
+    this.toManager(({ giveBack }) => host.fork(giveBack({ slot, items }, this.call)))
   }
 
   private finish(outcome: Outcome, startedAt: number): void {

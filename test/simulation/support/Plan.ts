@@ -96,11 +96,12 @@ const fault = (random: Seeded.Seeded, coordinators: ReadonlyArray<string>, manag
     () => ({ lasts: lasting(random, 5_000, 40_000), what: { _tag: "DiskFull", name: manager } }),
     () => ({
       lasts: 0,
-      what: {
-        _tag: "ClockJump",
-        name: random.pick([manager, coordinator]),
-        by: random.between(-1, 1) * random.pick([5_000, 60_000, 3_600_000])
-      }
+      what: { _tag: "ClockJump", name: manager, by: random.between(-1, 1) * random.pick([5_000, 3_600_000]) }
+    }),
+    // Retries wait for a time of day, so a jump back makes them wait longer: by less than a run lasts.
+    () => ({
+      lasts: 0,
+      what: { _tag: "ClockJump", name: coordinator, by: random.between(-60_000, random.pick([60_000, 3_600_000])) }
     })
   ]
   return random.oneOf(kinds)?.() ?? { lasts: 0, what: { _tag: "Reset", one, other } as const }

@@ -138,6 +138,7 @@ class Simulation {
       this.report("no code fails", error instanceof Error ? (error.stack ?? error.message) : String(error))
     }
     this.checkExecutions()
+    this.checkSessions()
     const hash = createHash("sha256")
     for (const recorded of this.log) hash.update(JSON.stringify(recorded))
     return {
@@ -508,6 +509,20 @@ class Simulation {
       const [one, other] = overlap
       const what = `${one.suiteId}.${one.index}: attempt ${one.attempt} on ${one.machine} and ${other.attempt} on ${other.machine}`
       this.report("no task runs twice at once without a cut", what)
+    }
+  }
+
+  /** A coordinator's troubles are not the manager's: without a fault of its own, or of its line, it keeps its session. */
+  private checkSessions(): void {
+    const ofManagers: ReadonlySet<Fault["_tag"]> = new Set(["KillManager", "StopManager", "Cut", "Slow"])
+    const names = new Set(this.managers.map(({ name }) => name))
+    const isOfManager = ({ what }: Timed<Fault>) =>
+      ofManagers.has(what._tag) || (what._tag === "Freeze" && names.has(what.name))
+    if (this.plan.faults.some(isOfManager)) return
+    const lost = this.log.find(({ type }) => type === "ManagerLost")
+    if (lost !== undefined) {
+      const after = ((lost.recordedAt - beginning) / 1_000).toFixed(1)
+      this.report("running work is untouched by a coordinator's outage", `${lost.stream} was lost after ${after} s`)
     }
   }
 

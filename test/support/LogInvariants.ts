@@ -73,7 +73,13 @@ interface Assignment {
 export const isSettled = ({ phase }: Pick<Task, "phase">): boolean =>
   phase === "succeeded" || phase === "failed" || phase === "cancelled"
 
+export interface Options {
+  /** No coordinator's clock was set: only then does the time of day at which a retry may begin say how long it waited. */
+  readonly steadyClocks: boolean
+}
+
 export class LogInvariants {
+  private readonly options: Options
   readonly violations: Array<Violation> = []
   readonly suites = new Map<SuiteId, SuiteLog>()
   private readonly managers = new Map<string, ManagerLog>()
@@ -83,6 +89,10 @@ export class LogInvariants {
   private readonly commands = new Map<string, string>()
   private lastPosition = 0
   private position = 0
+
+  constructor(options: Options) {
+    this.options = options
+  }
 
   /** The next event of the log. */
   add(recorded: Recorded): void {
@@ -175,7 +185,7 @@ export class LogInvariants {
             if (attempt !== task.attempts + 1) {
               this.report("attempts are numbered in order", `${id}.${index}: ${attempt} after ${task.attempts}`)
             }
-            if (task.notBefore > event.at)
+            if (this.options.steadyClocks && task.notBefore > event.at)
               this.report("retries wait", `${id}.${index} by ${task.notBefore - event.at} ms`)
             task.phase = "assigned"
             task.holder = { manager: event.manager, epoch: event.epoch }
@@ -402,8 +412,11 @@ const isHeldBy = ({ holder }: Task, { epoch, manager }: Holder): boolean =>
   holder?.manager === manager && holder.epoch === epoch
 
 /** All that is wrong with a whole log. `isOver`: nothing was under way any more when it was read. */
-export const check = (log: Iterable<Recorded>, { isOver }: { readonly isOver: boolean }): ReadonlyArray<Violation> => {
-  const invariants = new LogInvariants()
+export const check = (
+  log: Iterable<Recorded>,
+  { isOver, ...options }: Options & { readonly isOver: boolean }
+): ReadonlyArray<Violation> => {
+  const invariants = new LogInvariants(options)
   for (const recorded of log) invariants.add(recorded)
   if (isOver) invariants.checkEnd()
   return invariants.violations

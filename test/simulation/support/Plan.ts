@@ -59,6 +59,13 @@ const around = (random: Seeded.Seeded, low: number, high: number) =>
 const lasting = (random: Seeded.Seeded, short: number, long: number) =>
   random.chance(0.7) ? random.between(100, short) : random.between(short, long)
 
+/**
+ * How far a coordinator's clock may be set. Retries wait for a time of day, so after a jump back they wait longer, which
+ * must not be longer than a run; and silence is measured by the time of day, so a jump by more than 35 s makes managers
+ * suspected, and one by two minutes lost. Milliseconds.
+ */
+const maxCoordinatorJump = 25_000
+
 const fault = (random: Seeded.Seeded, coordinators: ReadonlyArray<string>, managers: ReadonlyArray<string>) => {
   const coordinator = random.oneOf(coordinators) ?? ""
   const manager = random.oneOf(managers) ?? ""
@@ -98,10 +105,9 @@ const fault = (random: Seeded.Seeded, coordinators: ReadonlyArray<string>, manag
       lasts: 0,
       what: { _tag: "ClockJump", name: manager, by: random.between(-1, 1) * random.pick([5_000, 3_600_000]) }
     }),
-    // Retries wait for a time of day, so a jump back makes them wait longer: by less than a run lasts.
     () => ({
       lasts: 0,
-      what: { _tag: "ClockJump", name: coordinator, by: random.between(-60_000, random.pick([60_000, 3_600_000])) }
+      what: { _tag: "ClockJump", name: coordinator, by: random.between(-maxCoordinatorJump, maxCoordinatorJump) }
     })
   ]
   return random.oneOf(kinds)?.() ?? { lasts: 0, what: { _tag: "Reset", one, other } as const }

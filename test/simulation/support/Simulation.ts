@@ -84,7 +84,7 @@ class Simulation {
   private readonly plan: Plan.Plan
   private readonly network: Network
   private readonly database: Database
-  private readonly invariants = new LogInvariants()
+  private readonly invariants: LogInvariants
   private readonly violations: Array<Violation> = []
   private readonly executions = new Executions()
   private readonly coordinators: ReadonlyArray<Machine<Coordinator.Coordinator>>
@@ -100,6 +100,8 @@ class Simulation {
   constructor(world: World, plan: Plan.Plan, showsFrames: boolean) {
     this.world = world
     this.plan = plan
+    const isSet = ({ what }: Timed<Fault>) => what._tag === "ClockJump" && plan.coordinators.includes(what.name)
+    this.invariants = new LogInvariants({ steadyClocks: !plan.faults.some(isSet) })
     this.network = new Network(world, showsFrames)
     this.database = new Database(world, (recorded) => this.observe(recorded))
     this.coordinators = plan.coordinators.map((name) => ({ name, skew: 0, process: undefined, down: 0, frozen: 0 }))

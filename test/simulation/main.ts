@@ -7,6 +7,7 @@
  */
 import { parseArgs } from "node:util"
 import * as Plan from "./support/Plan.ts"
+import { planted } from "./support/Planted.ts"
 import * as Simulation from "./support/Simulation.ts"
 
 const { values: flags } = parseArgs({
@@ -17,7 +18,9 @@ const { values: flags } = parseArgs({
     /** With `verbose`: what goes over the network, too. */
     frames: { type: "boolean", default: false },
     /** So much goes wrong, and so much is asked, in each run; as the seed says without it. */
-    usual: { type: "boolean", default: false }
+    usual: { type: "boolean", default: false },
+    /** A bug to be found. */
+    plant: { type: "string" }
   }
 })
 
@@ -28,7 +31,7 @@ const usual: Plan.Size = { coordinators: 2, managers: 3, suites: 2, tasks: 30, f
 const shown = 5
 
 /** Runs that may fail before it is enough. */
-const enough = 10
+const enough = flags.plant === undefined ? 10 : 1
 
 const say = (line: string) => process.stdout.write(`${line}\n`)
 
@@ -43,7 +46,14 @@ const first = flags.seed === undefined ? Math.floor(Math.random() * 1e9) : numbe
 const count =
   flags.schedules === undefined ? (flags.seed === undefined ? 1_000 : 1) : number(flags.schedules, "schedules")
 
+const plant = planted.find((name) => name === flags.plant)
+if (flags.plant !== undefined && plant === undefined) {
+  process.stderr.write(`--plant is ${JSON.stringify(flags.plant)}; allowed: ${planted.join(", ")}\n`)
+  process.exit(2)
+}
+
 const options: Simulation.Options = {
+  plant,
   ...(flags.usual ? { size: usual } : {}),
   ...(flags.verbose ? { tell: say, frames: flags.frames } : {})
 }

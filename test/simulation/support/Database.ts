@@ -11,6 +11,7 @@ import * as RunnerStorage from "effect/cluster/RunnerStorage"
 import type * as ShardId from "effect/cluster/ShardId"
 import type { Recorded } from "@muster/domain/Recorded"
 import { EventStore, EventStoreError } from "@muster/server/EventStore"
+import type { Append } from "@muster/server/EventStore"
 import * as MemoryEventStore from "@muster/server/MemoryEventStore"
 import type { Host } from "./Host.ts"
 import type { World } from "./World.ts"
@@ -40,6 +41,13 @@ const sessionTimeout = 4_000
 const lost = (operation: string) =>
   new EventStoreError({ operation, cause: new Error("the connection was lost"), retryable: true })
 
+export interface Options {
+  /** Told each event as it is committed. */
+  readonly observe: (recorded: Recorded) => void
+  /** Without it, events are taken whatever version they were decided on: a bug. */
+  readonly fences?: boolean
+}
+
 export class Database {
   readonly world: World
   faults: StoreFaults = noFaults
@@ -48,6 +56,7 @@ export class Database {
   private readonly store = Effect.runSync(MemoryEventStore.makeMemory)
   private readonly context: Context.Context<never>
   private readonly observe: (recorded: Recorded) => void
+  private readonly fences: boolean
   private seen = 0
   private readonly runners = new Map<string, { readonly runner: Runner; healthy: boolean; readonly machine: number }>()
   private readonly owners = new Map<string, Session>()
@@ -55,10 +64,10 @@ export class Database {
   private readonly shown = new Map<string, Session>()
   private machines = 0
 
-  /** `observe` is told each event as it is committed. */
-  constructor(world: World, observe: (recorded: Recorded) => void) {
+  constructor(world: World, { fences = true, observe }: Options) {
     this.world = world
     this.observe = observe
+    this.fences = fences
     const now = () => Math.floor(world.now)
     this.context = Context.make(Clock.Clock, {
       currentTimeMillisUnsafe: now,
@@ -117,6 +126,17 @@ export class Database {
     this.seen += events.length
   }
 
+  private append(options: Append) {
+    const appended = this.store.append(options)
+    return this.fences
+      ? appended
+      : Effect.catchTag(appended, "VersionConflict", () =>
+          Effect.flatMap(this.store.lastVersion(options.stream), (expectedVersion) =>
+            this.store.append({ ...options, expectedVersion })
+          )
+        )
+  }
+
   /** The event store of one coordinator. */
   eventStore(host: Host): EventStore["Service"] {
     const { store } = this
@@ -130,7 +150,7 @@ export class Database {
       append: (options) =>
         call(
           "append",
-          Effect.tap(store.append(options), () => Effect.sync(this.tellNews))
+          Effect.tap(this.append(options), () => Effect.sync(this.tellNews))
         ),
       readStream: (stream, range) => call("read", store.readStream(stream, range)),
       streamAll: () => Stream.die(new Error("no actor reads that way")),

@@ -16,6 +16,7 @@ import type { Disk } from "./Disk.ts"
 import type { Executions } from "./Executions.ts"
 import type { Host } from "./Host.ts"
 import type { Network } from "./Network.ts"
+import * as Planted from "./Planted.ts"
 import * as Sockets from "./Sockets.ts"
 import * as Worker from "./Worker.ts"
 
@@ -30,6 +31,7 @@ export interface Options {
   readonly tags: ReadonlyArray<string>
   readonly executions: Executions
   readonly nature: Worker.Nature
+  readonly plant?: Planted.Planted | undefined
 }
 
 export interface Manager {

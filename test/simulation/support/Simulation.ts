@@ -23,6 +23,7 @@ import * as Manager from "./Manager.ts"
 import { Network } from "./Network.ts"
 import * as Plan from "./Plan.ts"
 import type { Fault, JournalFate, Request, Timed } from "./Plan.ts"
+import * as Planted from "./Planted.ts"
 import type { Nature } from "./Worker.ts"
 import { World, beginning } from "./World.ts"
 
@@ -46,6 +47,8 @@ export interface Options {
   readonly tell?: (line: string) => void
   /** Tells also what goes over the network. */
   readonly frames?: boolean
+  /** A bug that is to be found. */
+  readonly plant?: Planted.Planted | undefined
 }
 
 /** How long everything may take to end when the faults are over. Milliseconds. */
@@ -76,12 +79,18 @@ export const run = (seed: number, options: Options = {}): Result => {
       ? undefined
       : (line) => tell(`${((world.now - beginning) / 1_000).toFixed(3).padStart(9)} s  ${line}`)
   )
-  return Globals.within(world, () => new Simulation(world, plan, options.frames === true).run())
+  const restore = Planted.intoDeciders(options.plant)
+  try {
+    return Globals.within(world, () => new Simulation(world, plan, options).run())
+  } finally {
+    restore()
+  }
 }
 
 class Simulation {
   private readonly world: World
   private readonly plan: Plan.Plan
+  private readonly plant: Planted.Planted | undefined
   private readonly network: Network
   private readonly database: Database
   private readonly invariants: LogInvariants
@@ -97,13 +106,17 @@ class Simulation {
   private isOver = false
   private told = 0
 
-  constructor(world: World, plan: Plan.Plan, showsFrames: boolean) {
+  constructor(world: World, plan: Plan.Plan, { frames = false, plant }: Options) {
     this.world = world
     this.plan = plan
     const isSet = ({ what }: Timed<Fault>) => what._tag === "ClockJump" && plan.coordinators.includes(what.name)
     this.invariants = new LogInvariants({ steadyClocks: !plan.faults.some(isSet) })
-    this.network = new Network(world, showsFrames)
-    this.database = new Database(world, (recorded) => this.observe(recorded))
+    this.network = new Network(world, frames)
+    this.plant = plant
+    this.database = new Database(world, {
+      observe: (recorded) => this.observe(recorded),
+      fences: plant !== "store-does-not-fence"
+    })
     this.coordinators = plan.coordinators.map((name) => ({ name, skew: 0, process: undefined, down: 0, frozen: 0 }))
     this.managers = plan.managers.map(({ name, skew }, number) => ({
       name,
@@ -222,7 +235,8 @@ class Simulation {
       workers: planned?.workers ?? 1,
       tags: [],
       executions: this.executions,
-      nature: this.nature
+      nature: this.nature,
+      plant: this.plant
     })
     if (machine.frozen > 0) host.freeze()
   }

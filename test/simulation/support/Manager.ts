@@ -79,10 +79,11 @@ export const start = (options: Options): Manager => {
   })
   const line = Layer.succeed(Connection.Open, (url, token) => {
     const to = { name: new URL(url).hostname, port: managersPort, openTimeout }
-    return Connection.over(
+    const opened = Connection.over(
       Layer.sync(Socket, () => Sockets.client(network, host, to)),
       token
     )
+    return Effect.map(opened, (client) => Planted.intoClient(options.plant, client))
   })
   const layer = WorkerServer.answers.pipe(
     Layer.provideMerge(RealManager.parts),

@@ -13,6 +13,7 @@ import * as EventList from "./commands/event/list.ts"
 import * as EventTail from "./commands/event/tail.ts"
 import * as ManagerDrain from "./commands/manager/drain.ts"
 import * as ManagerGet from "./commands/manager/get.ts"
+import * as ManagerId from "./commands/manager/id.ts"
 import * as ManagerList from "./commands/manager/list.ts"
 import * as ManagerShutdown from "./commands/manager/shutdown.ts"
 import * as ManagerStart from "./commands/manager/start.ts"
@@ -70,6 +71,7 @@ const manager = Command.make("manager").pipe(
   Command.withDescription("Machines and their managers"),
   Command.withSubcommands([
     ManagerStart.start,
+    ManagerId.id,
     ManagerList.list,
     ManagerGet.get,
     ManagerDrain.drain,

@@ -35,6 +35,21 @@ const finishedSuite = Effect.gen(function* () {
   return JSON.parse(out)
 })
 
+describe("muster manager id", () => {
+  it.live("gives a manager its id before it has run, and the same ever after", () =>
+    Effect.gen(function* () {
+      const path = yield* directory
+      const first = yield* Muster.run(["manager", "id", "--directory", join(path, "new")])
+      assert.match(first.out, /^[0-9a-z]{16}\n$/)
+      const again = yield* Muster.run(["manager", "id", "--directory", join(path, "new")])
+      assert.deepStrictEqual(again, first)
+      const broken = yield* Muster.run(["manager", "id", "--directory", "/dev/null/x"])
+      assert.strictEqual(broken.code, 1)
+      assert.match(broken.err, /^muster: cannot use \/dev\/null\/x: /)
+    })
+  )
+})
+
 describe("muster run", () => {
   it.live("runs a command for each input and ends 0 when all succeed", () =>
     Effect.gen(function* () {

@@ -2,7 +2,7 @@
  * One WebSocket to one coordinator. It lives as long as its scope; when it breaks, every call on it fails.
  */
 import { NodeWS } from "@effect/platform-node"
-import { Context, Effect, Layer, Redacted, Schedule } from "effect"
+import { Context, Effect, Layer, Option, Redacted, Schedule, Schema } from "effect"
 import type { Scope } from "effect"
 import { Headers } from "effect/http"
 import { RpcClient, RpcMiddleware } from "effect/rpc"
@@ -27,11 +27,59 @@ const withToken = (token: Redacted.Redacted) =>
     next({ ...request, headers: Headers.set(request.headers, "authorization", `Bearer ${Redacted.value(token)}`) })
   )
 
-/** By `ws` and not by Node's own, which takes half as long again for each message and cannot hold back who sends too much. */
-const webSocket = (url: string) =>
+/** What this manager shows, and whom it believes. PEM. */
+export interface Tls {
+  /** Authorities whose word is taken for coordinators' certificates; the system's when absent. */
+  readonly ca?: string
+  readonly cert?: string
+  readonly key?: string
+}
+
+/** What a coordinator answers in place of opening the WebSocket. */
+export interface Refusal {
+  readonly status: number
+  readonly reason: string
+}
+
+/** Characters that are read of such an answer. */
+const longestAnswer = 4_096
+
+const decodeProblem = Schema.decodeUnknownOption(
+  Schema.fromJsonString(Schema.Struct({ error: Schema.Struct({ message: Schema.String }) }))
+)
+
+/**
+ * By `ws` and not by Node's own, which takes half as long again for each message and cannot hold back who sends too much.
+ * Certificates are always checked, also where the environment tells Node not to.
+ */
+const webSocket = (url: string, tls: Tls, onRefused: (refusal: Refusal) => void) =>
   Layer.effect(Socket.Socket, Socket.makeWebSocket(url, { openTimeout })).pipe(
-    Layer.provide(NodeWS.layerWebSocketConstructor)
+    Layer.provide(
+      Layer.succeed(Socket.WebSocketConstructor)((to) => {
+        const socket = new NodeWS.WebSocket(to, { ...tls, rejectUnauthorized: true })
+        socket.once("unexpected-response", (_request, response) => {
+          const status = response.statusCode ?? 0
+          let body = ""
+          response.setEncoding("utf8")
+          response.on("data", (part: string) => {
+            if (body.length < longestAnswer) body += part
+          })
+          response.once("close", () => {
+            const problem = Option.getOrUndefined(decodeProblem(body))
+            onRefused({ status, reason: problem?.error.message ?? `it answers ${status}` })
+            socket.terminate()
+          })
+        })
+        return socket
+      })
+    )
   )
+
+export interface Options {
+  readonly tls?: Tls
+  /** Told why before the calls on this connection fail, where the coordinator said. */
+  readonly onRefused?: (refusal: Refusal) => void
+}
 
 /** Speaks with a coordinator over a socket of its own. Whether it works shows at the first call. */
 export const over = Effect.fnUntraced(function* (socket: Layer.Layer<Socket.Socket>, token: Redacted.Redacted) {
@@ -45,9 +93,10 @@ export const over = Effect.fnUntraced(function* (socket: Layer.Layer<Socket.Sock
 })
 
 /** Opens a connection to `url`. */
-export const open = (url: string, token: Redacted.Redacted) => over(webSocket(url), token)
+export const open = (url: string, token: Redacted.Redacted, options: Options = {}) =>
+  over(webSocket(url, options.tls ?? {}, options.onRefused ?? (() => undefined)), token)
 
 /** How connections are opened: by WebSocket, unless somebody puts another way in its place. */
 export const Open = Context.Reference<
-  (url: string, token: Redacted.Redacted) => Effect.Effect<Client, never, Scope.Scope>
+  (url: string, token: Redacted.Redacted, options?: Options) => Effect.Effect<Client, never, Scope.Scope>
 >("@muster/manager/Connection/Open", { defaultValue: () => open })

@@ -13,6 +13,7 @@ import * as Announcer from "./Announcer.ts"
 import * as Assignment from "./Assignment.ts"
 import * as CoordinatorSession from "./CoordinatorSession.ts"
 import * as Hooks from "./Hooks.ts"
+import * as Instances from "./Instances.ts"
 import * as Journal from "./Journal.ts"
 import * as LogReader from "./LogReader.ts"
 import * as LogRetention from "./LogRetention.ts"
@@ -21,6 +22,7 @@ import * as ManagerConfig from "./ManagerConfig.ts"
 import * as Prefetch from "./Prefetch.ts"
 import * as Reporter from "./Reporter.ts"
 import * as Shutdown from "./Shutdown.ts"
+import * as SuiteLease from "./SuiteLease.ts"
 import * as WorkerPool from "./WorkerPool.ts"
 import * as WorkerServer from "./WorkerServer.ts"
 
@@ -53,13 +55,14 @@ export const parts = Shutdown.layer.pipe(
   Layer.provideMerge(Announcer.layer),
   Layer.provideMerge(Prefetch.layer),
   Layer.provideMerge(Reporter.layer),
-  Layer.provideMerge(CoordinatorSession.layer)
+  Layer.provideMerge(CoordinatorSession.layer),
+  Layer.provideMerge(SuiteLease.layer)
 )
 
 /** Everything but the settings. */
 const layer = WorkerServer.layer.pipe(
   Layer.provideMerge(parts),
-  Layer.provideMerge(journal),
+  Layer.provideMerge(Layer.merge(journal, Instances.layer)),
   Layer.provideMerge(Machine.layer)
 )
 
@@ -242,6 +245,8 @@ export const run = Effect.fn("Manager.run")(function* (given?: Partial<ManagerCo
 export const exitCodes: Readonly<Record<string, number>> = {
   /** A setting is missing or wrong. */
   InvalidSetting: 2,
+  /** A certificate or a key cannot be used. */
+  TlsUnusable: 2,
   /** The coordinator does not accept the token. */
   TokenRefused: 3,
   /** Another manager has the directory. */

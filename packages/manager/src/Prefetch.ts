@@ -34,6 +34,8 @@ export class Prefetch extends Context.Service<
     readonly giveBack: (items: ReadonlyArray<WorkItem>) => void
     /** As `giveBack` for tasks that a dead worker may have begun: each runs alone. */
     readonly putBack: (items: ReadonlyArray<WorkItem>) => void
+    /** Gives back what nobody began, and goes on. */
+    readonly recall: () => void
     /** Forgets everything: the session is over, and with it all leases. */
     readonly abandon: () => void
     /** Tasks that workers found in the buffer, and times that they had to wait for one, since this was last asked. */
@@ -52,6 +54,9 @@ const emptyHanded = { early: 50, wait: 250 }
 
 /** Wait after a refusal that may pass. */
 const refusalWait = "1 second"
+
+/** Between two calls that are answered as soon as there is a task: what came in between is leased at once. Milliseconds. */
+const restAfterWait = 1
 
 type Attempts = ReadonlyArray<readonly [index: number, attempt: number]>
 
@@ -149,6 +154,8 @@ const make = Effect.gen(function* () {
     add(suiteId, reply.leases)
     if (isClosing() || isDraining) giveBackAll()
     if (reply.ended) return false
+    // The call waited for what it got, so a worker is about to begin it, and is to have a processor for that.
+    if (reply.leases.length > 0 && reply.leases.length < max) yield* Effect.sleep(restAfterWait)
     if (reply.leases.length === 0 && elapsed < emptyHanded.early && !withdrawn.isOpen()) {
       yield* Effect.raceFirst(Effect.sleep(emptyHanded.wait), withdrawn.await)
     }
@@ -218,7 +225,19 @@ const make = Effect.gen(function* () {
     return taken
   }
 
-  return Prefetch.of({ buffer, pace, run, close, cancel, drain, giveBack, putBack, abandon, takeCounters })
+  return Prefetch.of({
+    buffer,
+    pace,
+    run,
+    close,
+    cancel,
+    drain,
+    giveBack,
+    putBack,
+    recall: giveBackAll,
+    abandon,
+    takeCounters
+  })
 })
 
 export const layer: Layer.Layer<Prefetch, never, ManagerConfig | CoordinatorSession | Reporter> = Layer.effect(

@@ -3,8 +3,6 @@
  */
 // First, so that every schema below is compiled to code when it is first used: a third of the work of a hot coordinator.
 import "effect/schema/SchemaJITCompiler/enable"
-import { createServer } from "node:http"
-import { NodeHttpServer } from "@effect/platform-node"
 import type { PgClient } from "@effect/sql-pg"
 import { DateTime, Effect, Layer, Option } from "effect"
 import { HttpRouter } from "effect/http"
@@ -22,6 +20,8 @@ import * as Cluster from "./Cluster.ts"
 import * as Database from "./Database.ts"
 import * as CoordinatorEntityLive from "./Entities/CoordinatorEntityLive.ts"
 import * as Housekeeping from "./Entities/Housekeeping.ts"
+import * as Listener from "./Listener.ts"
+import * as ManagerCertificates from "./ManagerCertificates.ts"
 import * as Heartbeats from "./Heartbeats.ts"
 import { HttpRoutes } from "./Http/HttpRoutes.ts"
 import * as Readiness from "./Http/Readiness.ts"
@@ -45,6 +45,7 @@ import * as TaskQueries from "./ReadModels/TaskQueries.ts"
 import * as WorkerQueries from "./ReadModels/WorkerQueries.ts"
 import * as ClientRpcsLive from "./Rpc/ClientRpcsLive.ts"
 import * as ManagerRpcsLive from "./Rpc/ManagerRpcsLive.ts"
+import * as ResidentSuites from "./ResidentSuites.ts"
 import { ServerInfo } from "./Rpc/ServerInfo.ts"
 import type { ServerConfig } from "./ServerConfig.ts"
 import * as Subscriptions from "./Subscriptions.ts"
@@ -58,16 +59,26 @@ export type StartFailure =
   | Migrations.Failure
   | SocketServerError
   | ServeError
+  | Listener.Failure
   | InvalidInput
   | Unavailable
 
 /** What managers connect to. Traces of each call would cost more than the calls. */
-const ManagerSocket = RpcServer.layerHttp({
-  group: ManagerRpcs,
-  path: "/ws/managers",
-  protocol: "websocket",
-  disableTracing: true
-}).pipe(Layer.provide([ManagerRpcsLive.layer, Authentication.layerManagersOnly]))
+const ManagerSocket = RpcServer.layer(ManagerRpcs, { disableTracing: true }).pipe(
+  Layer.provide(
+    Layer.effect(
+      RpcServer.Protocol,
+      Effect.gen(function* () {
+        const { admit } = yield* ManagerCertificates.ManagerCertificates
+        const { httpEffect, protocol } = yield* RpcServer.makeProtocolWithHttpEffectWebsocket
+        const router = yield* HttpRouter.HttpRouter
+        yield* router.add("GET", "/ws/managers", admit(httpEffect))
+        return protocol
+      })
+    )
+  ),
+  Layer.provide([ManagerRpcsLive.layer, Authentication.layerManagersOnly])
+)
 
 /** What client programs connect to. */
 const ClientSocket = RpcServer.layerHttp({
@@ -122,25 +133,18 @@ const store = (
     Layer.provideMerge(Database.layer(config.database))
   )
 
-/**
- * How long requests that are being answered may take when the coordinator stops. Sockets of clients and managers, which
- * would stay open for as long as these like, are closed then.
- */
-const gracefulShutdownTimeout = "1 second"
-
-export const layer = (config: ServerConfig): Layer.Layer<never, StartFailure> =>
+const afterChecks = (config: ServerConfig): Layer.Layer<never, StartFailure> =>
   HttpRouter.serve(Layer.mergeAll(HttpRoutes, ManagerSocket, ClientSocket), {
     disableLogger: true,
     disableListenLog: true
   }).pipe(
-    Layer.provide(
-      NodeHttpServer.layer(createServer, { host: config.host, port: config.port, gracefulShutdownTimeout })
-    ),
+    Layer.provide(ManagerCertificates.layer(config.tls.managerCaFile !== undefined)),
+    Layer.provide(Listener.layer(config)),
     Layer.provide([Readiness.layer, Queries]),
     Layer.provide(ReadinessPartsLive.layer),
     Layer.provide([SuitesLive.layer, ManagersLive.layer]),
     Layer.provide(Actors),
-    Layer.provide(Heartbeats.layer),
+    Layer.provide([Heartbeats.layer, ResidentSuites.layer]),
     Layer.provide(Cluster.layer({ host: config.clusterHost, port: config.clusterPort })),
     Layer.provide(seedTokens(config)),
     Layer.provide([Tokens.layer, Subscriptions.layer, serverInfo(config)]),
@@ -149,6 +153,10 @@ export const layer = (config: ServerConfig): Layer.Layer<never, StartFailure> =>
     Layer.provide(store(config)),
     Layer.provide([Serialization.layer, Layer.succeed(Timings, config.timings)])
   )
+
+export const layer = (config: ServerConfig): Layer.Layer<never, StartFailure> =>
+  // First, since what is wrong with these will not be mended by waiting for the database.
+  Layer.unwrap(Effect.as(Listener.check(config), afterChecks(config)))
 
 /** Runs a coordinator until it is interrupted. */
 export const run = (config: ServerConfig): Effect.Effect<never, StartFailure> => Layer.launch(layer(config))

@@ -7,14 +7,19 @@ import { fromSchemaError } from "@muster/domain/Api/InputProblem"
 import * as Millis from "@muster/domain/Millis"
 import * as Database from "./Database.ts"
 import * as Timings from "./Timings.ts"
+import * as Tls from "./Tls.ts"
 
 export interface ServerConfig {
   readonly database: Database.Settings
-  /** Address that clients and managers connect to. Loopback unless asked otherwise: tokens travel in the clear. */
+  /** Address that clients and managers connect to. Any but loopback's needs `tls` (or `allowCleartext`). */
   readonly host: string
   /** 0 picks a free one. */
   readonly port: number
-  /** Address under which other coordinators of the cluster reach this one. */
+  /** With a certificate, clients and managers are served over TLS only. */
+  readonly tls: Tls.Files
+  /** Tokens and tasks may cross a network for everybody to read. For networks that are encrypted by other means. */
+  readonly allowCleartext: boolean
+  /** Address under which other coordinators of the cluster reach this one. Always over TLS (see `ClusterKey.ts`). */
   readonly clusterHost: string
   /** 0 picks a free one. */
   readonly clusterPort: number
@@ -40,10 +45,19 @@ const port = (name: string, fallback: number) =>
 const millis = (name: string, fallback: number) =>
   Config.schema(Millis.between(100, 86_400_000), name).pipe(Config.withDefault(fallback))
 
+const file = (name: string) =>
+  Config.schema(Schema.NonEmptyString, name).pipe(Config.option, Config.map(Option.getOrUndefined))
+
 export const config: Config.Config<ServerConfig> = Config.all({
   database: Database.config,
   host: Config.String("MUSTER_HOST").pipe(Config.withDefault(loopback)),
   port: port("MUSTER_PORT", defaultPort),
+  tls: Config.all({
+    certFile: file(Tls.variables.certFile),
+    keyFile: file(Tls.variables.keyFile),
+    managerCaFile: file(Tls.variables.managerCaFile)
+  }),
+  allowCleartext: Config.Boolean("MUSTER_ALLOW_CLEARTEXT").pipe(Config.withDefault(false)),
   clusterHost: Config.String("MUSTER_CLUSTER_HOST").pipe(Config.withDefault(loopback)),
   clusterPort: port("MUSTER_CLUSTER_PORT", 0),
   adminToken: Config.option(Config.Redacted("MUSTER_ADMIN_TOKEN")),
@@ -73,6 +87,8 @@ export const make = (
   database: { ...Database.defaults, url: settings.url },
   host: loopback,
   port: 0,
+  tls: Tls.none,
+  allowCleartext: false,
   clusterHost: loopback,
   clusterPort: 0,
   adminToken: Option.none(),

@@ -29,7 +29,9 @@ import { CoordinatorMetrics } from "@muster/server/Metrics"
 import type { Histogram } from "@muster/server/Metrics/Histogram"
 import * as ManagerRpcsLive from "@muster/server/Rpc/ManagerRpcsLive"
 import { Suites } from "@muster/server/Suites"
+import * as ResidentSuites from "@muster/server/ResidentSuites"
 import * as SuitesLive from "@muster/server/SuitesLive"
+import * as Tenure from "@muster/server/Tenure"
 import type { Database } from "./Database.ts"
 import type { Host } from "./Host.ts"
 import type { Network } from "./Network.ts"
@@ -81,7 +83,7 @@ export interface Coordinator {
   readonly stop: () => void
 }
 
-const cluster = ({ database, host, network }: Options) => {
+const cluster = ({ database, host, network }: Options, tenure: Tenure.Tenure["Service"]) => {
   const config = ShardingConfig.layer({
     ...Cluster.timings,
     shardsPerGroup,
@@ -103,7 +105,10 @@ const cluster = ({ database, host, network }: Options) => {
   return SocketRunner.layer.pipe(
     Layer.provide([Layer.succeed(SocketServer, Sockets.server(network, host, clusterPort)), health]),
     Layer.provide(protocol),
-    Layer.provide([MessageStorage.layerNoop, Layer.succeed(RunnerStorage.RunnerStorage, database.runnerStorage(host))]),
+    Layer.provide([
+      MessageStorage.layerNoop,
+      Layer.succeed(RunnerStorage.RunnerStorage, database.runnerStorage(host, tenure))
+    ]),
     Layer.provide(config)
   )
 }
@@ -111,6 +116,7 @@ const cluster = ({ database, host, network }: Options) => {
 export const start = (options: Options): Coordinator => {
   const { database, host, network, unfinished } = options
   let suites: Suites["Service"] | undefined
+  const tenure = Tenure.make()
   const managers = RpcServer.layer(ManagerRpcs, { disableTracing: true }).pipe(
     // Not the one of the cluster's own port.
     Layer.provide(Layer.fresh(RpcServer.layerProtocolSocketServer)),
@@ -132,8 +138,9 @@ export const start = (options: Options): Coordinator => {
   const layer = Layer.mergeAll(managers, exposed).pipe(
     Layer.provide(SuitesLive.layer),
     Layer.provide(actors),
-    Layer.provide(Heartbeats.layer),
-    Layer.provide(cluster(options)),
+    Layer.provide([Heartbeats.layer, ResidentSuites.layer]),
+    Layer.provide(cluster(options, tenure)),
+    Layer.provide(Layer.succeed(Tenure.Tenure, tenure)),
     Layer.provide(Layer.succeed(EventStore, database.eventStore(host))),
     Layer.provide(metrics),
     Layer.provide(Layer.succeed(Housekeeping.Unfinished, { suites: Effect.sync(unfinished) })),

@@ -13,6 +13,7 @@ import type { Recorded } from "@muster/domain/Recorded"
 import { EventStore, EventStoreError } from "@muster/server/EventStore"
 import type { Append } from "@muster/server/EventStore"
 import * as MemoryEventStore from "@muster/server/MemoryEventStore"
+import type { Tenure } from "@muster/server/Tenure"
 import type { Host } from "./Host.ts"
 import type { World } from "./World.ts"
 
@@ -164,7 +165,7 @@ export class Database {
   }
 
   /** Who hosts what, as one coordinator sees and changes it: through one session, which is lost with the first failure. */
-  runnerStorage(host: Host): RunnerStorage.RunnerStorage["Service"] {
+  runnerStorage(host: Host, tenure: Tenure["Service"]): RunnerStorage.RunnerStorage["Service"] {
     let session: Session | undefined
     let address: string | undefined
     host.whenDead(() => {
@@ -207,10 +208,38 @@ export class Database {
         Effect.tapError(() =>
           Effect.sync(() => {
             if (used !== undefined) this.end(used)
-            if (session === used) session = undefined
+            if (session !== used) return
+            session = undefined
+            tenure.allEnded()
           })
         )
       )
+    }
+    /** Asks for shards, and notes which of them the answer names: those that this session has. */
+    const ours = (
+      shards: Iterable<ShardId.ShardId>,
+      act: (mine: Session, wanted: ReadonlyArray<ShardId.ShardId>) => void,
+      found: Tenure["Service"]["proven"]
+    ) => {
+      const wanted = [...shards]
+      return Effect.suspend(() => {
+        const begunAt = host.bootClock()
+        return Effect.map(
+          inSession((mine) => {
+            act(mine, wanted)
+            return { mine, held: mineOf(mine, wanted) }
+          }),
+          ({ held, mine }) => {
+            // An answer that comes late from a session that was given up says nothing.
+            if (session === mine) {
+              const numbers = new Set(held.map(({ id }) => id))
+              tenure.ended(wanted.map(({ id }) => id).filter((id) => !numbers.has(id)))
+              found(numbers, begunAt)
+            }
+            return held
+          }
+        )
+      })
     }
     const mineOf = (mine: Session, shards: Iterable<ShardId.ShardId>) =>
       [...shards].filter((shard) => this.owners.get(keyOf(shard)) === mine)
@@ -239,27 +268,32 @@ export class Database {
           if (known !== undefined) known.healthy = healthy
         }),
       acquire: (_of, shards) =>
-        inSession((mine) => {
-          const wanted = [...shards]
-          for (const shard of wanted) {
-            const owner = this.owners.get(keyOf(shard))
-            if (owner === undefined || owner.isOver) {
+        ours(
+          shards,
+          (mine, wanted) => {
+            for (const shard of wanted) {
+              const owner = this.owners.get(keyOf(shard))
+              if (owner !== undefined && !owner.isOver) continue
               this.owners.set(keyOf(shard), mine)
               mine.shards.add(keyOf(shard))
             }
-          }
-          return mineOf(mine, wanted)
-        }),
-      refresh: (_of, shards) => {
-        const asked = [...shards]
-        return inSession((mine) => mineOf(mine, asked))
-      },
+          },
+          tenure.taken
+        ),
+      refresh: (_of, shards) => ours(shards, () => undefined, tenure.proven),
       release: (_of, shard) =>
-        inSession((mine) => {
-          if (this.owners.get(keyOf(shard)) === mine) this.owners.delete(keyOf(shard))
-          mine.shards.delete(keyOf(shard))
+        Effect.suspend(() => {
+          tenure.ended([shard.id])
+          return inSession((mine) => {
+            if (this.owners.get(keyOf(shard)) === mine) this.owners.delete(keyOf(shard))
+            mine.shards.delete(keyOf(shard))
+          })
         }),
-      releaseAll: () => inSession((mine) => this.unlock(mine))
+      releaseAll: () =>
+        Effect.suspend(() => {
+          tenure.allEnded()
+          return inSession((mine) => this.unlock(mine))
+        })
     })
   }
 

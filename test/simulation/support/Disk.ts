@@ -8,6 +8,8 @@ import type { Seeded } from "./Seeded.ts"
 
 export class Disk {
   private readonly files = new Map<string, Buffer>()
+  /** Sessions that began on this machine. */
+  readonly instances: Array<string> = []
   /** Nothing more fits on it. */
   isFull = false
 

@@ -3,8 +3,18 @@
  * system itself: a run is one synchronous call, so nobody else sees it. Real timers are refused, since nothing would ever
  * come of them.
  */
+import { syncBuiltinESMExports } from "node:module"
+import Os from "node:os"
 import type { Seeded } from "./Seeded.ts"
 import type { World } from "./World.ts"
+
+/** The world whose run this is, if one is under way. */
+let running: World | undefined
+
+// Modules import this one by its name, so it is replaced once and for all, by what asks the running world if there is one.
+const uptime = Os.uptime
+Os.uptime = () => (running === undefined ? uptime() : (running.current?.uptime() ?? 0))
+syncBuiltinESMExports()
 
 const refused = (name: string) => () => {
   throw new Error(`${name} was called in a simulation: real time leaked in`)
@@ -50,9 +60,11 @@ export const within = <A>(world: World, act: () => A): A => {
       value: refused(name)
     }))
   ].map(put)
+  running = world
   try {
     return act()
   } finally {
+    running = undefined
     for (const restore of restores.toReversed()) restore()
   }
 }

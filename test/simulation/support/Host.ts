@@ -7,6 +7,7 @@
  */
 import { Clock, Context, Duration, Effect, Logger, Random, References, Scheduler } from "effect"
 import type { Exit, Fiber } from "effect"
+import { beginning } from "./World.ts"
 import type { World } from "./World.ts"
 
 export class Host {
@@ -70,6 +71,16 @@ export class Host {
   /** Milliseconds since the process began. */
   monotonic(): number {
     return this.world.now - this.begun
+  }
+
+  /** Seconds since the machine was started: some time before the world began. */
+  uptime(): number {
+    return 1_000 + (this.world.now - beginning) / 1_000
+  }
+
+  /** As `BootClock.ts` reads it. */
+  bootClock(): number {
+    return Math.round(this.uptime() * 1_000)
   }
 
   /** Has the process do something as soon as it can. */

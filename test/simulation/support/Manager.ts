@@ -5,6 +5,7 @@ import { Effect, Layer, Redacted } from "effect"
 import { Socket } from "effect/socket/Socket"
 import type { ManagerId } from "@muster/domain/Manager/Id"
 import * as Connection from "@muster/manager/Connection"
+import { Instances } from "@muster/manager/Instances"
 import * as Journal from "@muster/manager/Journal"
 import { Machine } from "@muster/manager/Machine"
 import * as RealManager from "@muster/manager/Manager"
@@ -66,6 +67,15 @@ export const start = (options: Options): Manager => {
         })
     })
   )
+  // With a manager go its workers, so everything of the sessions before is gone.
+  const instances = Layer.succeed(Instances, {
+    next: Effect.sync(() => {
+      const gone = [...disk.instances]
+      const instance = crypto.randomUUID()
+      disk.instances.push(instance)
+      return { instance, gone }
+    })
+  })
   const config = ManagerConfig.layer({
     urls: coordinators.map((name) => `ws://${name}:7117`),
     token: Redacted.make("token"),
@@ -88,7 +98,7 @@ export const start = (options: Options): Manager => {
   const layer = WorkerServer.answers.pipe(
     Layer.provideMerge(RealManager.parts),
     Layer.provideMerge(Journal.layer({ directory: directory.journal, limit: 1024 ** 2, files: disk.journal })),
-    Layer.provideMerge(Layer.mergeAll(machine, config, line))
+    Layer.provideMerge(Layer.mergeAll(machine, config, line, instances))
   )
   const program = Effect.gen(function* () {
     answers = yield* Worker.answers

@@ -60,11 +60,10 @@ const lasting = (random: Seeded.Seeded, short: number, long: number) =>
   random.chance(0.7) ? random.between(100, short) : random.between(short, long)
 
 /**
- * How far a coordinator's clock may be set. Retries wait for a time of day, so after a jump back they wait longer, which
- * must not be longer than a run; and silence is measured by the time of day, so a jump by more than 35 s makes managers
- * suspected, and one by two minutes lost. Milliseconds.
+ * How far a coordinator's clock may be set. Retries wait for a time of day, so after a jump back they wait longer, which must
+ * not be longer than a run. Milliseconds.
  */
-const maxCoordinatorJump = 25_000
+const coordinatorJump = { back: 25_000, forward: 3_600_000 }
 
 const fault = (random: Seeded.Seeded, coordinators: ReadonlyArray<string>, managers: ReadonlyArray<string>) => {
   const coordinator = random.oneOf(coordinators) ?? ""
@@ -107,7 +106,11 @@ const fault = (random: Seeded.Seeded, coordinators: ReadonlyArray<string>, manag
     }),
     () => ({
       lasts: 0,
-      what: { _tag: "ClockJump", name: coordinator, by: random.between(-maxCoordinatorJump, maxCoordinatorJump) }
+      what: {
+        _tag: "ClockJump",
+        name: coordinator,
+        by: random.between(-coordinatorJump.back, random.pick([coordinatorJump.back, coordinatorJump.forward]))
+      }
     })
   ]
   return random.oneOf(kinds)?.() ?? { lasts: 0, what: { _tag: "Reset", one, other } as const }

@@ -42,7 +42,9 @@ const shutdownLimit = "10s"
 /** Variables of ours would reach children that have settings of their own. What tunes a process may pass. */
 const inherited = (): NodeJS.ProcessEnv => {
   const own = new Set(["MUSTER_URL", "MUSTER_TOKEN", "MUSTER_DATA_DIR", "MUSTER_OUTPUT", "MUSTER_DATABASE_URL"])
-  return Object.fromEntries(Object.entries(process.env).filter(([name]) => !own.has(name)))
+  return Object.fromEntries(
+    Object.entries(process.env).filter(([name]) => !own.has(name) && !name.startsWith("MUSTER_TLS_"))
+  )
 }
 
 /** Everything that the parts share. */

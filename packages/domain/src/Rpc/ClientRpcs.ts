@@ -18,7 +18,7 @@ import { CancelMode, SuiteSpec, SuiteState } from "../Suite/Spec.ts"
 import { SuiteDetail, SuiteView, TaskDetail, TaskResult, TaskView } from "../Suite/View.ts"
 import { TaskState } from "../Task/Attempt.ts"
 import { TaskSpec } from "../Task/Spec.ts"
-import { Name, Tag, Text } from "../Text.ts"
+import { CommandId, Name, Tag, Text } from "../Text.ts"
 import { NewToken, TokenNameTaken, TokenView } from "../Token.ts"
 import { WorkerView } from "../Worker/View.ts"
 import { AdminOnly, Role } from "./Authentication.ts"
@@ -26,8 +26,6 @@ import { LogChunk } from "./ManagerRpcs.ts"
 
 /** Most tasks in one `SubmitTasks`. */
 export const maxSubmit = 10_000
-
-const CommandId = Schema.String.check(Schema.isMinLength(1), Schema.isMaxLength(128))
 
 const SuiteCommandError = Schema.Union([SuiteError, InvalidInput, TooLarge, Unavailable])
 const QueryError = Schema.Union([InvalidInput, Unavailable])
@@ -102,7 +100,7 @@ export const ListSuites = Rpc.make("ListSuites", {
     ...Page.query,
     states: Schema.optionalKey(Schema.Array(SuiteState)),
     /** Part of the name, upper and lower case alike. */
-    name: Schema.optionalKey(Schema.String),
+    name: Schema.optionalKey(Text),
     /** Suites that have all of these. */
     labels: Schema.optionalKey(Schema.Array(Tag)),
     tags: Schema.optionalKey(Schema.Array(Tag))
@@ -195,14 +193,14 @@ export const ListWorkers = Rpc.make("ListWorkers", {
 
 /** Events of one stream by version, or of the whole log in the order in which they became visible. */
 export const ListEvents = Rpc.make("ListEvents", {
-  payload: { ...Page.query, stream: Schema.optionalKey(Schema.String) },
+  payload: { ...Page.query, stream: Schema.optionalKey(Text) },
   success: Page.page(Recorded),
   error: QueryError
 })
 
 /** Events after the cursor (or from now on) as they are stored. */
 export const TailEvents = Rpc.make("TailEvents", {
-  payload: { stream: Schema.optionalKey(Schema.String), cursor: Schema.optionalKey(Schema.String) },
+  payload: { stream: Schema.optionalKey(Text), cursor: Schema.optionalKey(Text) },
   success: Recorded,
   error: QueryError,
   stream: true

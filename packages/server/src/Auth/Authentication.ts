@@ -6,6 +6,7 @@ import { Authorization } from "@muster/domain/Api/Authorization"
 import { Unauthorized } from "@muster/domain/Errors"
 import { AdminOnly, CurrentActor, ManagersOnly } from "@muster/domain/Rpc/Authentication"
 import type { Role } from "@muster/domain/Rpc/Authentication"
+import { ManagerCertificates } from "../ManagerCertificates.ts"
 import { Tokens } from "./Tokens.ts"
 
 /** Spaces between scheme and token as RFC 9110 allows them; the scheme in any case. */
@@ -44,16 +45,18 @@ export const layerAdminOnly: Layer.Layer<AdminOnly, never, Tokens> = Layer.effec
   )
 )
 
-/** For managers' RPCs. */
-export const layerManagersOnly: Layer.Layer<ManagersOnly, never, Tokens> = Layer.effect(
+/** For managers' RPCs: the token, and where it is asked for the certificate too. */
+export const layerManagersOnly: Layer.Layer<ManagersOnly, never, Tokens | ManagerCertificates> = Layer.effect(
   ManagersOnly,
-  Effect.map(Tokens, (tokens) =>
-    ManagersOnly.of((effect, { headers }) =>
+  Effect.gen(function* () {
+    const tokens = yield* Tokens
+    const certificates = yield* ManagerCertificates
+    return ManagersOnly.of((effect, { headers, payload }) =>
       Effect.flatMap(authenticate(tokens, headers["authorization"], "enrolment"), (actor) =>
-        Effect.provideService(effect, CurrentActor, actor)
+        Effect.andThen(certificates.check(headers, payload), Effect.provideService(effect, CurrentActor, actor))
       )
     )
-  )
+  })
 )
 
 /** For HTTP. */

@@ -1,7 +1,7 @@
 /**
  * Where managers' calls arrive: passes each on to the actor that it concerns, wherever in the cluster that is.
  */
-import { Clock, Effect, Stream } from "effect"
+import { Effect, Stream } from "effect"
 import { ManagerEntity } from "@muster/domain/Entities/ManagerEntity"
 import { WorkerEntity } from "@muster/domain/Entities/WorkerEntity"
 import { Unavailable } from "@muster/domain/Errors"
@@ -23,8 +23,8 @@ const ofSession = <A, R>(managerId: ManagerId, call: Effect.Effect<A, ManagerErr
   call.pipe(
     Effect.catchTags({
       ManagerNotFound: () => new Unavailable({ reason: `manager ${managerId} has no session; connect first` }),
-      ActivityNotAllowed: (error) => Effect.logDebug(error.message),
-      ManagerNotAvailable: (error) => Effect.logDebug(error.message)
+      ActivityNotAllowed: (error) => Effect.as(Effect.logDebug(error.message), undefined),
+      ManagerNotAvailable: (error) => Effect.as(Effect.logDebug(error.message), undefined)
     })
   )
 
@@ -41,9 +41,9 @@ export const layer = ManagerRpcs.toLayer(
     const metrics = yield* CoordinatorMetrics
     const heartbeats = yield* Heartbeats
     return ManagerRpcs.of({
-      Connect: ({ instance, managerId, spec }) =>
+      Connect: ({ gone = [], instance, managerId, spec }) =>
         manager(managerId)
-          .Connect({ instance, spec })
+          .Connect({ instance, spec, gone })
           .pipe(
             // Where the actor moves or cannot work now, the manager connects again and finds it.
             Stream.mapError((error) =>
@@ -54,18 +54,18 @@ export const layer = ManagerRpcs.toLayer(
           ),
       Ready: ({ epoch, managerId }) =>
         Effect.asVoid(ofSession(managerId, untilAnswered(manager(managerId).Ready({ epoch })))),
-      Heartbeat: ({ activity, buffered, epoch, managerId, prefetchHits = 0, prefetchMisses = 0, running }) => {
+      Heartbeat: (heartbeat) => {
+        const { activity, buffered, epoch, managerId, prefetchHits = 0, prefetchMisses = 0, renews = false } = heartbeat
         metrics.prefetched(prefetchHits, prefetchMisses)
-        return Effect.flatMap(Clock.currentTimeMillis, (now) =>
-          heartbeats.note(managerId, epoch, now)
-            ? Effect.void
-            : Effect.asVoid(
-                ofSession(
-                  managerId,
-                  untilAnswered(manager(managerId).Heartbeat({ epoch, activity, running, buffered }))
-                )
-              )
-        )
+        return Effect.suspend(() => {
+          const noted = heartbeats.note(managerId, epoch)
+          if (noted !== undefined) return Effect.succeed(renews ? noted : undefined)
+          const { running } = heartbeat
+          return ofSession(
+            managerId,
+            untilAnswered(manager(managerId).Heartbeat({ epoch, activity, running, buffered, renews }))
+          )
+        })
       },
       ChangeActivity: ({ activity, epoch, managerId, suiteId }) =>
         Effect.asVoid(

@@ -27,9 +27,10 @@ const row = (
   detail: detail === "" ? null : detail
 })
 
-const rows = ({ databaseUrl, dataDir, output, token, url }: Settings): ReadonlyArray<Row> => [
+const rows = ({ databaseUrl, dataDir, output, tlsCa, token, url }: Settings): ReadonlyArray<Row> => [
   row("url", url),
   row("token", token, () => hidden),
+  row("tlsCa", tlsCa),
   row("dataDir", dataDir),
   row("output", output),
   row("databaseUrl", databaseUrl, withoutPassword)

@@ -8,8 +8,14 @@ import * as Simulation from "./support/Simulation.ts"
 /** Seeds that need nothing but to go well. */
 const fixed = Array.from({ length: 12 }, (_, number) => number + 1)
 
+/** Seeds that have found a bug. Each has a line in docs/simulation.md. */
+const named = [
+  // A manager waited for a frozen coordinator's word for longer than its session lasted without a connection.
+  101
+]
+
 describe("a simulated Muster", () => {
-  for (const seed of fixed) {
+  for (const seed of [...fixed, ...named]) {
     it(`is as it must be, whatever happens (seed ${seed})`, () => {
       const { events, executions, violations } = Simulation.run(seed)
       assert.deepStrictEqual(violations, [], `npm run simulate -- --seed ${seed} --verbose`)

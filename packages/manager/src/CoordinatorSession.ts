@@ -95,8 +95,11 @@ export class CoordinatorSession extends Context.Service<
 /** Wait before a call that failed is made again on a connection that stands. Milliseconds. */
 const callRetry = { base: 100, limit: 5_000 }
 
-/** A coordinator that accepted the connection says `Welcome` within this time. */
-const welcomeTimeout = "15 seconds"
+/**
+ * A coordinator that accepted the connection says `Welcome` within this time. One that is frozen accepts and says nothing;
+ * there has to be time for another one before the session is given up, 10 s after its last connection ended.
+ */
+const welcomeTimeout = "4 seconds"
 
 /** A heartbeat without an answer for this long, or for two intervals if that is longer, means that the line is dead. */
 const heartbeatTimeout = 10_000

@@ -160,6 +160,8 @@ export class Worker implements WorkerProcess.WorkerProcess {
     this.tell(`is told ${JSON.stringify(directive)}`)
     switch (directive._tag) {
       case "UseSuite":
+      // No suite of the simulation asks for a lease yet.
+      case "Renewed":
         return
       case "Cancel":
         return this.cancel(directive)

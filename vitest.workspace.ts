@@ -1,6 +1,7 @@
 /**
  * The vitest configuration, passed explicitly: `vitest run --config vitest.workspace.ts`.
- * One project per package, and one for the end-to-end tests, which start whole systems of real processes.
+ * One project per package, one for the simulation of a whole system in one process, and one for the end-to-end tests, which
+ * start whole systems of real processes.
  */
 import { existsSync } from "node:fs"
 import { availableParallelism } from "node:os"
@@ -49,6 +50,15 @@ export default defineConfig({
           name: "chaos",
           root: path("./chaos"),
           include: ["test/**/*.test.ts"],
+          testTimeout: UNIT_TIMEOUT_MILLIS,
+          hookTimeout: UNIT_TIMEOUT_MILLIS
+        }
+      },
+      {
+        test: {
+          name: "simulation",
+          root: path("."),
+          include: ["test/simulation/**/*.test.ts"],
           testTimeout: UNIT_TIMEOUT_MILLIS,
           hookTimeout: UNIT_TIMEOUT_MILLIS
         }

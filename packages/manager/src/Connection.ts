@@ -2,7 +2,8 @@
  * One WebSocket to one coordinator. It lives as long as its scope; when it breaks, every call on it fails.
  */
 import { NodeWS } from "@effect/platform-node"
-import { Effect, Layer, Option, Redacted, Schedule, Schema } from "effect"
+import { Context, Effect, Layer, Option, Redacted, Schedule, Schema } from "effect"
+import type { Scope } from "effect"
 import { Headers } from "effect/http"
 import { RpcClient, RpcMiddleware } from "effect/rpc"
 import type { RpcClientError } from "effect/rpc"
@@ -86,18 +87,22 @@ export interface Options {
   readonly onRefused?: (refusal: Refusal) => void
 }
 
-/** Opens a connection to `url`. Whether it works shows at the first call. */
-export const open = Effect.fnUntraced(function* (url: string, token: Redacted.Redacted, options: Options = {}) {
+/** Speaks with a coordinator over a socket of its own. Whether it works shows at the first call. */
+export const over = Effect.fnUntraced(function* (socket: Layer.Layer<Socket.Socket>, token: Redacted.Redacted) {
   const protocol = RpcClient.layerProtocolSocket({
     // The session has its own rules for when and where to try again.
     retryPolicy: Schedule.recurs(0),
     ...liveness
-  }).pipe(
-    Layer.provide([
-      Serialization.layer,
-      webSocket(url, options.isAlone ?? true, options.tls ?? {}, options.onRefused ?? (() => undefined))
-    ])
-  )
+  }).pipe(Layer.provide([Serialization.layer, socket]))
   const context = yield* Layer.build(Layer.merge(protocol, withToken(token)))
   return (yield* Effect.provideContext(RpcClient.make(ManagerRpcs, { disableTracing: true }), context)) satisfies Client
 })
+
+/** Opens a connection to `url`. */
+export const open = (url: string, token: Redacted.Redacted, options: Options = {}) =>
+  over(webSocket(url, options.isAlone ?? true, options.tls ?? {}, options.onRefused ?? (() => undefined)), token)
+
+/** How connections are opened: by WebSocket, unless somebody puts another way in its place. */
+export const Open = Context.Reference<
+  (url: string, token: Redacted.Redacted, options?: Options) => Effect.Effect<Client, never, Scope.Scope>
+>("@muster/manager/Connection/Open", { defaultValue: () => open })

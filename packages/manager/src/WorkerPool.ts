@@ -2,7 +2,7 @@
  * The workers of this machine: as many as the suite wants, each in a slot of its own, and what becomes of tasks when a
  * worker dies under them.
  */
-import { Context, Deferred, Effect, FiberMap, Layer } from "effect"
+import { Context, Deferred, Effect, FiberMap, Layer, Queue } from "effect"
 import type { Stream } from "effect"
 import type { WorkerChange } from "@muster/domain/Rpc/ManagerRpcs"
 import type { Returned, WorkerDirective } from "@muster/domain/Rpc/WorkerRpcs"
@@ -18,7 +18,7 @@ import { Prefetch } from "./Prefetch.ts"
 import { Reporter } from "./Reporter.ts"
 import * as Supervision from "./Supervision.ts"
 import * as WorkerEnvironment from "./WorkerEnvironment.ts"
-import * as WorkerProcess from "./WorkerProcess.ts"
+import type * as WorkerProcess from "./WorkerProcess.ts"
 import { SuiteLease } from "./SuiteLease.ts"
 import { WorkerSlot } from "./WorkerSlot.ts"
 import type { CurrentSuite, Fates } from "./WorkerSlot.ts"
@@ -150,7 +150,8 @@ const make = Effect.gen(function* () {
     const begun = performance.now()
     const exited = yield* Deferred.make<void>()
     const gone = yield* Deferred.make<WorkerProcess.Exit>()
-    const worker = WorkerProcess.start({
+    const directives = yield* Queue.unbounded<WorkerDirective>()
+    const worker = machine.startWorker({
       command: config.workerCommand,
       env: WorkerEnvironment.make(machine, config, slot.number),
       onExit: ({ exitCode }) => {
@@ -162,7 +163,7 @@ const make = Effect.gen(function* () {
       onGone: (exit) => Deferred.doneUnsafe(gone, Effect.succeed(exit))
     })
     const { pid } = worker
-    slot.begin(worker)
+    slot.begin(worker, directives)
     startedAt.set(slot, Date.now())
     if (pid > 0) announce({ slot: slot.number, change: "started", pid, at: Date.now() })
 
@@ -346,9 +347,9 @@ const make = Effect.gen(function* () {
     slotOf,
     attach: (clientId, number, concurrency) => {
       const slot = slots[number]
-      if (slot?.process === undefined || slot.clientId !== undefined) return undefined
-      disconnections.set(clientId, Deferred.makeUnsafe())
-      return slot.attach(clientId, concurrency)
+      const directives = slot?.attach(clientId, concurrency)
+      if (directives !== undefined) disconnections.set(clientId, Deferred.makeUnsafe())
+      return directives
     },
     ended: (slot, results) => settleFates(results[0]?.suiteId, slot.accept(results)),
     givenBack: (slot, items) => settleFates(items[0]?.suiteId, slot.takeBack(items)),

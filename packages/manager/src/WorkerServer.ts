@@ -17,7 +17,8 @@ import { Prefetch } from "./Prefetch.ts"
 import { Reporter } from "./Reporter.ts"
 import { WorkerPool } from "./WorkerPool.ts"
 
-const answers = WorkerRpcs.toLayer(
+/** What a worker is answered, whatever carries its calls. */
+export const answers = WorkerRpcs.toLayer(
   Effect.gen(function* () {
     const { calls } = yield* WorkerPool
     const { buffer } = yield* Prefetch

@@ -4,7 +4,9 @@ import { spawnSync } from "node:child_process"
 import * as FileSystem from "node:fs/promises"
 import * as Path from "node:path"
 import type { SuiteId } from "@muster/domain/Suite/Id"
+import { DirectoryError } from "@muster/manager/Directory"
 import * as Journal from "@muster/manager/Journal"
+import * as JournalFiles from "@muster/manager/JournalFiles"
 import * as JournalRecord from "@muster/manager/JournalRecord"
 import type { Report } from "@muster/manager/JournalRecord"
 import { epoch, range, succeeded, suite } from "./support/Fixtures.ts"
@@ -168,18 +170,21 @@ describe("the journal", () => {
       const directory = yield* temporaryDirectory
       let room = Number.POSITIVE_INFINITY
       // The real file, on a disk that takes only part of a write and then nothing.
-      const open = async (path: string): Promise<Journal.SegmentFile> => {
-        const file = await Journal.openSegment(path)
-        return {
-          ...file,
-          write: async (data, position) => {
-            await file.write(data.subarray(0, room), position)
-            if (room < data.length)
-              throw Object.assign(new Error("ENOSPC: no space left on device"), { code: "ENOSPC" })
-          }
-        }
+      const real = JournalFiles.inDirectory(directory)
+      const noSpace = new DirectoryError({ path: directory, cause: new Error("ENOSPC: no space left on device") })
+      const full: JournalFiles.JournalFiles = {
+        ...real,
+        create: (name) =>
+          Effect.map(real.create(name), (file) => ({
+            ...file,
+            write: (data, position) =>
+              Effect.andThen(
+                file.write(data.subarray(0, room), position),
+                room < data.length ? Effect.fail(noSpace) : Effect.void
+              )
+          }))
       }
-      const journal = yield* Journal.make({ directory, limit, open })
+      const journal = yield* Journal.make({ directory, limit, files: full })
       yield* journal.append(report(0))
       room = 30
       yield* journal.append(report(1))

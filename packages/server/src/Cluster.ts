@@ -34,7 +34,7 @@ import * as Tenure from "./Tenure.ts"
  * is gone when it has not been heard of for `shardLockExpiration`: work goes on after 2 to 4 s. One whose thread is busy for
  * longer than that loses its shards too, which costs time and nothing else.
  */
-const timings = {
+export const timings = {
   shardLockRefreshInterval: "1 second",
   shardLockExpiration: "2500 millis",
   refreshAssignmentsInterval: "500 millis",
@@ -71,7 +71,7 @@ export const freePort = (host: string) =>
  * What one coordinator asks another is asked again elsewhere when the connection breaks. One that is frozen, or whose
  * machine is gone, does not close its connections, so silence breaks them too.
  */
-const liveness = { pingInterval: "1 second", pingTimeout: "2500 millis" } as const
+export const liveness = { pingInterval: "1 second", pingTimeout: "2500 millis" } as const
 
 /** Milliseconds. */
 const openTimeout = 1_000

@@ -41,6 +41,9 @@ export interface Manager {
   readonly stop: () => void
 }
 
+/** In place of the pings of WebSocket, which the simulated network does not have. */
+const pings = { pingInterval: "1 second", pingTimeout: "2500 millis" } as const
+
 const openTimeout = 10_000
 
 const directory = { root: "/m", journal: "/m/journal", logs: "/m/logs", work: "/m/work", identity: "/m/manager-id" }
@@ -91,7 +94,8 @@ export const start = (options: Options): Manager => {
     const to = { name: new URL(url).hostname, port: managersPort, openTimeout }
     const opened = Connection.over(
       Layer.sync(Socket, () => Sockets.client(network, host, to)),
-      token
+      token,
+      pings
     )
     return Effect.map(opened, (client) => Planted.intoClient(options.plant, client))
   })

@@ -9,6 +9,7 @@ import * as AdminRebuild from "./commands/admin/rebuild.ts"
 import * as Completion from "./commands/completion.ts"
 import { viewCommand } from "./commands/config/view.ts"
 import { dev } from "./commands/dev/dev.ts"
+import { doctor } from "./commands/doctor.ts"
 import * as EventList from "./commands/event/list.ts"
 import * as EventTail from "./commands/event/tail.ts"
 import * as ManagerDrain from "./commands/manager/drain.ts"
@@ -112,7 +113,10 @@ const root = Command.make("muster").pipe(
   Command.withSubcommands([
     { group: "Work", commands: [runCommand, suite, task] },
     { group: "Machines", commands: [dev, server, manager, worker] },
-    { group: "The rest", commands: [event, token, config, admin, Completion.make((): Command.Command.Any => root)] }
+    {
+      group: "The rest",
+      commands: [event, token, config, doctor, admin, Completion.make((): Command.Command.Any => root)]
+    }
   ]),
   Command.withGlobalFlags(Params.globals)
 )

@@ -87,6 +87,10 @@ const make = Effect.fnUntraced(function* (options: Options) {
 
   const serverInfo = call(rpc.GetServerInfo())
 
+  /** What is wrong with the coordinators, and unless `database` is false with the database. */
+  const examine = ({ database = true, full = false }: { readonly full?: boolean; readonly database?: boolean } = {}) =>
+    call(rpc.Examine({ full, database }))
+
   /** Makes a suite under an id of this side's choice. */
   const createSuite = Effect.fn("MusterClient.createSuite")(function* (spec: SuiteInput = {}) {
     const decoded = yield* decodeSuite(spec)
@@ -226,6 +230,7 @@ const make = Effect.fnUntraced(function* (options: Options) {
     /** Where this client connects to. */
     url,
     serverInfo,
+    examine,
     createSuite,
     submit,
     closeSuite,

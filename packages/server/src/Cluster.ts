@@ -43,7 +43,7 @@ const timings = {
  * is a lock in Postgres that is looked at every second and released by itself when a coordinator stops. All coordinators
  * must agree.
  */
-const shardsPerGroup = 100
+export const shardsPerGroup = 100
 
 /** Actors in memory at most; what is more waits. */
 const maxResidentEntities = 50_000

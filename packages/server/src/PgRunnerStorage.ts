@@ -28,6 +28,12 @@ const namespace = (name: string): number => {
   return hash & 0x7fffffff
 }
 
+/** Those of the coordinators' presence and of their shards. */
+export const namespaces = (schema: string): { readonly coordinators: number; readonly shards: number } => ({
+  coordinators: namespace(`muster coordinators of ${schema}`),
+  shards: namespace(`muster shards of ${schema}`)
+})
+
 /** Locks under a namespace that are held: by this session, or by any of the database. */
 const held = (space: number, by: "session" | "anybody") => `
   select objid::int8::int4 as number from pg_locks
@@ -52,8 +58,7 @@ const make = Effect.gen(function* () {
   const outer = yield* Effect.scope
   const expiry = Duration.toMillis(Duration.fromInputUnsafe(config.shardLockExpiration))
   const [current] = yield* sql.unsafe<{ schema: string }>("select current_schema() as schema")
-  const coordinators = namespace(`muster coordinators of ${current?.schema}`)
-  const shards = namespace(`muster shards of ${current?.schema}`)
+  const { coordinators, shards } = namespaces(current?.schema ?? "")
 
   const opening = yield* Semaphore.make(1)
   let session: Session | undefined

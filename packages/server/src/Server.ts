@@ -20,7 +20,10 @@ import * as Authentication from "./Auth/Authentication.ts"
 import * as Tokens from "./Auth/Tokens.ts"
 import * as Cluster from "./Cluster.ts"
 import * as Database from "./Database.ts"
+import * as Doctor from "./Doctor.ts"
+import { OwnSettings } from "./Doctor/OwnSettings.ts"
 import * as CoordinatorEntityLive from "./Entities/CoordinatorEntityLive.ts"
+import * as DoctorEntityLive from "./Entities/DoctorEntityLive.ts"
 import * as Housekeeping from "./Entities/Housekeeping.ts"
 import * as Heartbeats from "./Heartbeats.ts"
 import { HttpRoutes } from "./Http/HttpRoutes.ts"
@@ -46,6 +49,7 @@ import * as WorkerQueries from "./ReadModels/WorkerQueries.ts"
 import * as ClientRpcsLive from "./Rpc/ClientRpcsLive.ts"
 import * as ManagerRpcsLive from "./Rpc/ManagerRpcsLive.ts"
 import { ServerInfo } from "./Rpc/ServerInfo.ts"
+import { settingsOf } from "./ServerConfig.ts"
 import type { ServerConfig } from "./ServerConfig.ts"
 import * as Subscriptions from "./Subscriptions.ts"
 import * as SuitesLive from "./SuitesLive.ts"
@@ -88,6 +92,7 @@ const Actors = Layer.mergeAll(
   ManagerEntityLive.layer,
   WorkerEntityLive.layer,
   CoordinatorEntityLive.layer,
+  DoctorEntityLive.layer,
   Housekeeping.layer
 )
 
@@ -136,7 +141,7 @@ export const layer = (config: ServerConfig): Layer.Layer<never, StartFailure> =>
     Layer.provide(
       NodeHttpServer.layer(createServer, { host: config.host, port: config.port, gracefulShutdownTimeout })
     ),
-    Layer.provide([Readiness.layer, Queries]),
+    Layer.provide([Readiness.layer, Queries, Doctor.layer(config.database.maxConnections)]),
     Layer.provide(ReadinessPartsLive.layer),
     Layer.provide([SuitesLive.layer, ManagersLive.layer]),
     Layer.provide(Actors),
@@ -147,7 +152,11 @@ export const layer = (config: ServerConfig): Layer.Layer<never, StartFailure> =>
     Layer.provide(MeteredEventStore.layer),
     Layer.provideMerge(Metrics.layer),
     Layer.provide(store(config)),
-    Layer.provide([Serialization.layer, Layer.succeed(Timings, config.timings)])
+    Layer.provide([
+      Serialization.layer,
+      Layer.succeed(Timings, config.timings),
+      Layer.succeed(OwnSettings, settingsOf(config))
+    ])
   )
 
 /** Runs a coordinator until it is interrupted. */

@@ -302,7 +302,8 @@ export const make = Effect.gen(function* () {
     TailEvents: () => Stream.fromEffect(unsupported()),
     CreateToken: unsupported,
     ListTokens: unsupported,
-    RevokeToken: unsupported
+    RevokeToken: unsupported,
+    Examine: unsupported
   })
 
   const authentication = Layer.succeed(AdminOnly, (effect, { headers }) =>

@@ -2,6 +2,7 @@
  * The HTTP interface as a value: the server implements it, clients and the documentation are derived from it.
  */
 import { HttpApi, OpenApi } from "effect/http-api"
+import { DoctorApi } from "./DoctorApi.ts"
 import { EventsApi } from "./EventsApi.ts"
 import * as InputProblem from "./InputProblem.ts"
 import { ManagersApi } from "./ManagersApi.ts"
@@ -16,6 +17,7 @@ export class Api extends HttpApi.make("muster")
   .add(ManagersApi)
   .add(WorkersApi)
   .add(EventsApi)
+  .add(DoctorApi)
   .add(SystemApi)
   .annotate(HttpApi.PayloadParseOptions, InputProblem.parseOptions)
   .annotate(HttpApi.QueryParseOptions, InputProblem.parseOptions)

@@ -4,6 +4,7 @@
  */
 import { Schema } from "effect"
 import { Rpc, RpcGroup } from "effect/rpc"
+import { Report } from "../Doctor/Finding.ts"
 import { InvalidInput, TooLarge, Unavailable } from "../Errors.ts"
 import { ManagerNotFound, ManagerOffline } from "../Manager/Errors.ts"
 import { OutputStream } from "../Manager/Directive.ts"
@@ -220,6 +221,17 @@ export const RevokeToken = Rpc.make("RevokeToken", {
   error: Unavailable
 })
 
+/** Findings about the coordinators of the cluster, and unless `database` is false about the database. */
+export const Examine = Rpc.make("Examine", {
+  payload: {
+    /** Compare read models with all events instead of a sample. */
+    full: Schema.Boolean,
+    database: Schema.Boolean
+  },
+  success: Report,
+  error: Unavailable
+})
+
 export class ClientRpcs extends RpcGroup.make(
   GetServerInfo,
   CreateSuite,
@@ -246,5 +258,6 @@ export class ClientRpcs extends RpcGroup.make(
   TailEvents,
   CreateToken,
   ListTokens,
-  RevokeToken
+  RevokeToken,
+  Examine
 ).middleware(AdminOnly) {}

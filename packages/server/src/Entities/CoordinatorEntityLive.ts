@@ -37,6 +37,15 @@ const wakeAfter = 45_000
 
 const snapshots = JsonSnapshot.make(Snapshot, { every: 500, schemaVersion: 1 })
 
+export const snapshot = {
+  ...snapshots,
+  encode: (state: State): Uint8Array => snapshots.encode(toSnapshot(state)),
+  decode: (bytes: Uint8Array): State | undefined => {
+    const found = snapshots.decode(bytes)
+    return found === undefined ? undefined : fromSnapshot(found)
+  }
+}
+
 export const layer: Layer.Layer<never, never, Sharding | EventStore> = CoordinatorEntity.toLayer(
   Effect.gen(function* () {
     const address = yield* CurrentAddress
@@ -54,14 +63,7 @@ export const layer: Layer.Layer<never, never, Sharding | EventStore> = Coordinat
       decider,
       schemaVersion,
       decode: LogEvent.decode<CoordinatorEvent>,
-      snapshot: {
-        ...snapshots,
-        encode: (state: State) => snapshots.encode(toSnapshot(state)),
-        decode: (bytes) => {
-          const snapshot = snapshots.decode(bytes)
-          return snapshot === undefined ? undefined : fromSnapshot(snapshot)
-        }
-      },
+      snapshot,
       committed: (_state, events) => Effect.suspend(() => committed(events))
     })
 

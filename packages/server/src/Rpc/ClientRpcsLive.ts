@@ -5,6 +5,7 @@ import { Effect, Option, Stream } from "effect"
 import { CurrentActor } from "@muster/domain/Rpc/Authentication"
 import { ClientRpcs } from "@muster/domain/Rpc/ClientRpcs"
 import { Tokens } from "../Auth/Tokens.ts"
+import { Doctor } from "../Doctor.ts"
 import { EventStore } from "../EventStore.ts"
 import { Managers } from "../Managers.ts"
 import { EventQueries } from "../ReadModels/EventQueries.ts"
@@ -41,6 +42,7 @@ export const layer = ClientRpcs.toLayer(
     const tokens = yield* Tokens
     const store = yield* EventStore
     const info = yield* ServerInfo
+    const doctor = yield* Doctor
 
     /** Adds who asks, as the events will say. */
     const asked = <Payload, A, E, R>(
@@ -96,7 +98,8 @@ export const layer = ClientRpcs.toLayer(
       TailEvents: ({ cursor, stream }) => tail(stream, cursor),
       CreateToken: (options) => tokens.create(options),
       ListTokens: () => tokens.list,
-      RevokeToken: ({ name }) => tokens.revoke(name)
+      RevokeToken: ({ name }) => tokens.revoke(name),
+      Examine: (options) => doctor.examine(options)
     })
   })
 )

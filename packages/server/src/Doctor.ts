@@ -58,7 +58,9 @@ const make = Effect.fnUntraced(function* (poolSize: number) {
     Effect.gen(function* () {
       const id = shard === null ? undefined : idIn(sharding, shard)
       if (id === undefined) return undefined
-      return yield* coordinator(id).DescribeCoordinator()
+      const facts = yield* coordinator(id).DescribeCoordinator()
+      // Where it hangs, another one has taken its shards and answers in its place.
+      return facts.runner === address ? facts : undefined
     }).pipe(
       Effect.timeoutOrElse({ duration: patience, orElse: () => Effect.succeed(undefined) }),
       Effect.orElseSucceed(() => undefined),

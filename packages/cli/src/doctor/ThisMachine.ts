@@ -50,7 +50,7 @@ export const files = (
   file(
     "files.postgres",
     "the password of the database of `muster dev`",
-    join(dataDir, "postgres", "password"),
+    join(dataDir, "postgres", "superuser-password"),
     "secret"
   ),
   file(

@@ -17,8 +17,10 @@ export type Setting = typeof Setting.Type
 
 /** What a coordinator says of itself and its machine. */
 export const CoordinatorFacts = Schema.Struct({
-  /** Within the cluster. */
+  /** As it calls itself. */
   address: Schema.String,
+  /** Where other coordinators reach it. */
+  runner: Schema.String,
   version: Schema.String,
   hostname: Schema.String,
   startedAt: Schema.String,

@@ -218,6 +218,8 @@ export const gather = Effect.fnUntraced(function* (
       const sql = yield* SqlClient
       // A comparison takes as long as it takes.
       yield* sql.unsafe("set statement_timeout = 0")
+      // Nothing of it is meant to last, and where commits wait for a standby that is gone these need not.
+      yield* sql.unsafe("set synchronous_commit = off")
       const store = yield* PgEventStore.make()
       return yield* compareOne(projection, !full).pipe(Effect.provideService(EventStore.EventStore, store))
     }).pipe(Effect.provide(Session.likeOurs(client), { local: true }))

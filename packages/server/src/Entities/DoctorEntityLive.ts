@@ -4,6 +4,7 @@
 import { hostname } from "node:os"
 import { Effect } from "effect"
 import type { Layer } from "effect"
+import { CurrentRunnerAddress } from "effect/cluster/Entity"
 import type { Sharding } from "effect/cluster/Sharding"
 import { SqlClient } from "effect/sql/SqlClient"
 import { DoctorEntity } from "@muster/domain/Entities/DoctorEntity"
@@ -17,12 +18,14 @@ export const layer: Layer.Layer<never, never, Sharding | SqlClient | ServerInfo>
     const sql = yield* SqlClient
     const { coordinator, startedAt, version } = yield* ServerInfo
     const settings = yield* OwnSettings
+    const { host, port } = yield* CurrentRunnerAddress
     return DoctorEntity.of({
       DescribeCoordinator: () =>
         Effect.gen(function* () {
           const clock = yield* Effect.orElseSucceed(ClockFacts.measure(sql), () => undefined)
           return {
             address: coordinator,
+            runner: `${host}:${port}`,
             version,
             hostname: hostname(),
             startedAt,

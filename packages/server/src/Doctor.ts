@@ -28,7 +28,7 @@ export class Doctor extends Context.Service<
 >()("@muster/server/Doctor") {}
 
 /** A coordinator that has not answered by then is a finding. */
-const patience = "5 seconds"
+const patience = "3 seconds"
 
 /** Ids that are tried until one lies in a given shard: with a hundred shards, hardly ever more than a thousand. */
 const mostIds = 100_000

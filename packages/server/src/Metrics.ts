@@ -7,6 +7,7 @@
 import { Context, Effect, Layer, Metric } from "effect"
 import { PrometheusMetrics } from "effect/observability"
 import { SqlClient } from "effect/sql/SqlClient"
+import { LieKind } from "@muster/domain/Manager/Lies"
 import { ManagerState } from "@muster/domain/Manager/Spec"
 import type { SuiteEvent } from "@muster/domain/Suite/Events"
 import { SuiteState } from "@muster/domain/Suite/Spec"
@@ -30,6 +31,8 @@ export class CoordinatorMetrics extends Context.Service<
     readonly prefetched: (hits: number, misses: number) => void
     /** How many events a projection by subscription is behind. */
     readonly projectionLag: (projection: string, events: number) => void
+    /** Counts what managers have said that cannot be. */
+    readonly lied: (kind: LieKind, count: number) => void
     /** Counts an answered HTTP request. */
     readonly answered: (status: number) => void
     /** All of it as text. */
@@ -140,6 +143,13 @@ export const make = Effect.gen(function* () {
     lags.set(projection, events)
   }
 
+  const lies = new Map(
+    LieKind.literals.map((kind) => [
+      kind,
+      Series.counter(registry, "muster_manager_lies_total", "What managers said that cannot be, by kind.", { kind })
+    ])
+  )
+
   const answers = new Map<number, Series.Counter>()
   const answered = (status: number) => {
     const known = answers.get(status)
@@ -178,6 +188,7 @@ export const make = Effect.gen(function* () {
       prefetchMisses.add(misses)
     },
     projectionLag,
+    lied: (kind, count) => lies.get(kind)?.add(count),
     answered,
     render
   })

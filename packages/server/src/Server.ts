@@ -13,7 +13,6 @@ import { RpcServer } from "effect/rpc"
 import type { SocketServerError } from "effect/socket/SocketServer"
 import type { SqlClient } from "effect/sql/SqlClient"
 import { ClientRpcs } from "@muster/domain/Rpc/ClientRpcs"
-import { ManagerRpcs } from "@muster/domain/Rpc/ManagerRpcs"
 import type { InvalidInput, Unavailable } from "@muster/domain/Errors"
 import * as Serialization from "@muster/domain/Rpc/Serialization"
 import * as Authentication from "./Auth/Authentication.ts"
@@ -47,8 +46,10 @@ import * as TaskLogs from "./ReadModels/TaskLogs.ts"
 import * as TaskQueries from "./ReadModels/TaskQueries.ts"
 import * as WorkerQueries from "./ReadModels/WorkerQueries.ts"
 import * as ClientRpcsLive from "./Rpc/ClientRpcsLive.ts"
+import * as Lies from "./Rpc/Lies.ts"
 import * as ManagerRpcsLive from "./Rpc/ManagerRpcsLive.ts"
 import { ServerInfo } from "./Rpc/ServerInfo.ts"
+import { ManagerRpcs } from "./Rpc/UncheckedManagerRpcs.ts"
 import { settingsOf } from "./ServerConfig.ts"
 import type { ServerConfig } from "./ServerConfig.ts"
 import * as Subscriptions from "./Subscriptions.ts"
@@ -71,7 +72,7 @@ const ManagerSocket = RpcServer.layerHttp({
   path: "/ws/managers",
   protocol: "websocket",
   disableTracing: true
-}).pipe(Layer.provide([ManagerRpcsLive.layer, Authentication.layerManagersOnly]))
+}).pipe(Layer.provide([ManagerRpcsLive.layer.pipe(Layer.provide(Lies.layer)), Authentication.layerManagersOnly]))
 
 /** What client programs connect to. */
 const ClientSocket = RpcServer.layerHttp({

@@ -50,6 +50,8 @@ export const evolve = (state: State, event: ManagerEvent): State => {
       return inSession(state, event, (session) =>
         session.shutdown === event.mode ? session : { ...session, shutdown: event.mode }
       )
+    case "ManagerLied":
+      return event.total > (state.lies ?? 0) ? { ...state, lies: event.total } : state
   }
 }
 
@@ -67,8 +69,10 @@ const registered = (state: Unknown, event: ManagerEvent): State =>
       }
     : state
 
+const told = (lies: number | undefined): { readonly lies?: number } => (lies === undefined ? {} : { lies })
+
 const connected = (
-  { id, draining, ended }: Offline,
+  { id, draining, ended, lies }: Offline,
   { epoch, instance, spec, at }: Extract<ManagerEvent, { readonly _tag: "ManagerConnected" }>
 ): Online => ({
   _tag: "Online",
@@ -76,6 +80,7 @@ const connected = (
   spec,
   draining,
   ended,
+  ...told(lies),
   updatedAt: at,
   session: {
     epoch,
@@ -88,17 +93,18 @@ const connected = (
   }
 })
 
-const trusted = ({ id, spec, draining, ended, session }: Suspected, at: number): Online => ({
+const trusted = ({ id, spec, draining, ended, lies, session }: Suspected, at: number): Online => ({
   _tag: "Online",
   id,
   spec,
   draining,
   ended,
+  ...told(lies),
   updatedAt: at,
   session
 })
 
-const ended = ({ id, spec, draining, ended: before, session }: Online | Suspected, at: number): Offline => ({
+const ended = ({ id, spec, draining, ended: before, lies, session }: Online | Suspected, at: number): Offline => ({
   _tag: "Offline",
   id,
   spec,
@@ -107,6 +113,7 @@ const ended = ({ id, spec, draining, ended: before, session }: Online | Suspecte
     ...before,
     { instance: session.instance, epoch: session.epoch, suiteId: session.assignment?.suiteId ?? null }
   ].slice(-maxEndedSessions),
+  ...told(lies),
   updatedAt: at,
   epoch: session.epoch,
   connectedAt: session.connectedAt

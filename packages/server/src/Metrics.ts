@@ -12,6 +12,7 @@ import { ManagerState } from "@muster/domain/Manager/Spec"
 import type { SuiteEvent } from "@muster/domain/Suite/Events"
 import { SuiteState } from "@muster/domain/Suite/Spec"
 import { Outcome, TaskState } from "@muster/domain/Task/Attempt"
+import { LimitCounters, reasons } from "./Limits/Counters.ts"
 import * as DatabaseNumbers from "./Metrics/DatabaseNumbers.ts"
 import * as Histogram from "./Metrics/Histogram.ts"
 import * as Series from "./Metrics/Series.ts"
@@ -85,6 +86,19 @@ export const make = Effect.gen(function* () {
     database.up ? 1 : 0
   )
   registerProcess(registry)
+
+  const limits = yield* LimitCounters
+  Series.gauge(registry, "muster_connections", "Connections of clients and managers.", () => limits.connections)
+  Series.gauge(registry, "muster_requests_in_flight", "Requests that are being answered.", () => limits.requests)
+  for (const limit of reasons) {
+    Series.counterFrom(
+      registry,
+      "muster_limit_refusals_total",
+      "Connections and requests that were refused or closed because of a limit.",
+      () => limits.refused.get(limit) ?? 0,
+      { limit }
+    )
+  }
 
   const submitted = Series.counter(
     registry,

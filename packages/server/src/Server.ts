@@ -27,6 +27,10 @@ import * as Housekeeping from "./Entities/Housekeeping.ts"
 import * as Heartbeats from "./Heartbeats.ts"
 import { HttpRoutes } from "./Http/HttpRoutes.ts"
 import * as Readiness from "./Http/Readiness.ts"
+import * as Connections from "./Limits/Connections.ts"
+import { Counters, LimitCounters } from "./Limits/Counters.ts"
+import { Limits } from "./Limits/Limits.ts"
+import * as Sockets from "./Limits/Sockets.ts"
 import * as ReadinessPartsLive from "./Http/ReadinessPartsLive.ts"
 import * as ManagerEntityLive from "./Entities/ManagerEntityLive.ts"
 import * as SuiteEntityLive from "./Entities/SuiteEntityLive.ts"
@@ -134,13 +138,20 @@ const store = (
  */
 const gracefulShutdownTimeout = "1 second"
 
-export const layer = (config: ServerConfig): Layer.Layer<never, StartFailure> =>
-  HttpRouter.serve(Layer.mergeAll(HttpRoutes, ManagerSocket, ClientSocket), {
+export const layer = (config: ServerConfig): Layer.Layer<never, StartFailure> => {
+  const { limits } = config
+  const counters = new Counters()
+  return HttpRouter.serve(Layer.mergeAll(HttpRoutes, ManagerSocket, ClientSocket), {
     disableLogger: true,
     disableListenLog: true
   }).pipe(
     Layer.provide(
-      NodeHttpServer.layer(createServer, { host: config.host, port: config.port, gracefulShutdownTimeout })
+      NodeHttpServer.layer(() => Connections.guard(createServer(Connections.serverOptions(limits)), limits, counters), {
+        host: config.host,
+        port: config.port,
+        gracefulShutdownTimeout,
+        websocket: Sockets.options(limits, counters)
+      })
     ),
     Layer.provide([Readiness.layer, Queries, Doctor.layer(config.database.maxConnections)]),
     Layer.provide(ReadinessPartsLive.layer),
@@ -156,9 +167,12 @@ export const layer = (config: ServerConfig): Layer.Layer<never, StartFailure> =>
     Layer.provide([
       Serialization.layer,
       Layer.succeed(Timings, config.timings),
-      Layer.succeed(OwnSettings, settingsOf(config))
+      Layer.succeed(OwnSettings, settingsOf(config)),
+      Layer.succeed(Limits, limits),
+      Layer.succeed(LimitCounters, counters)
     ])
   )
+}
 
 /** Runs a coordinator until it is interrupted. */
 export const run = (config: ServerConfig): Effect.Effect<never, StartFailure> => Layer.launch(layer(config))

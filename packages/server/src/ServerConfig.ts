@@ -6,6 +6,9 @@ import type { Setting } from "@muster/domain/Doctor/Coordinators"
 import { fromSchemaError } from "@muster/domain/Api/InputProblem"
 import * as Millis from "@muster/domain/Millis"
 import * as Database from "./Database.ts"
+import * as LimitsConfig from "./Limits/Config.ts"
+import { defaults as limitDefaults } from "./Limits/Limits.ts"
+import type { Limits } from "./Limits/Limits.ts"
 import * as Timings from "./Timings.ts"
 
 export interface ServerConfig {
@@ -23,6 +26,7 @@ export interface ServerConfig {
   /** As `adminToken`, for the token `enrolment`. */
   readonly enrolmentToken: Option.Option<Redacted.Redacted>
   readonly timings: Timings.Shape
+  readonly limits: Limits
   /** Variables that were set: the other settings are defaults. */
   readonly given: ReadonlySet<string>
 }
@@ -61,7 +65,8 @@ const parts = Config.all({
     disconnectGrace: millis("MUSTER_MANAGER_DISCONNECT_GRACE", Timings.defaults.disconnectGrace),
     takeoverGrace: millis("MUSTER_MANAGER_TAKEOVER_GRACE", Timings.defaults.takeoverGrace),
     linger: millis("MUSTER_SUITE_LINGER", Timings.defaults.linger)
-  })
+  }),
+  limits: LimitsConfig.config
 })
 
 const hidden = "***"
@@ -86,7 +91,10 @@ const shown: ReadonlyArray<readonly [variable: string, show: (config: Config.Suc
   ["MUSTER_MANAGER_LOST_AFTER", ({ timings }) => ms(timings.lostAfter)],
   ["MUSTER_MANAGER_DISCONNECT_GRACE", ({ timings }) => ms(timings.disconnectGrace)],
   ["MUSTER_MANAGER_TAKEOVER_GRACE", ({ timings }) => ms(timings.takeoverGrace)],
-  ["MUSTER_SUITE_LINGER", ({ timings }) => ms(timings.linger)]
+  ["MUSTER_SUITE_LINGER", ({ timings }) => ms(timings.linger)],
+  ...LimitsConfig.shown.map(
+    ([variable, show]) => [variable, ({ limits }: { readonly limits: Limits }) => show(limits)] as const
+  )
 ]
 
 export const variables: ReadonlyArray<string> = shown.map(([variable]) => variable)
@@ -127,6 +135,7 @@ export const make = (
   adminToken: Option.none(),
   enrolmentToken: Option.none(),
   timings: Timings.defaults,
+  limits: limitDefaults,
   given: new Set(),
   ...settings
 })

@@ -6,6 +6,7 @@ import { Authorization } from "@muster/domain/Api/Authorization"
 import { Unauthorized } from "@muster/domain/Errors"
 import { AdminOnly, CurrentActor, ManagersOnly } from "@muster/domain/Rpc/Authentication"
 import type { Role } from "@muster/domain/Rpc/Authentication"
+import * as InFlight from "../Limits/InFlight.ts"
 import { Tokens } from "./Tokens.ts"
 
 /** Spaces between scheme and token as RFC 9110 allows them; the scheme in any case. */
@@ -35,25 +36,35 @@ export const authenticate = (tokens: Tokens["Service"], header: string | undefin
 /** For clients' RPCs. */
 export const layerAdminOnly: Layer.Layer<AdminOnly, never, Tokens> = Layer.effect(
   AdminOnly,
-  Effect.map(Tokens, (tokens) =>
-    AdminOnly.of((effect, { headers }) =>
-      Effect.flatMap(authenticate(tokens, headers["authorization"], "admin"), (actor) =>
-        Effect.provideService(effect, CurrentActor, actor)
+  Effect.gen(function* () {
+    const tokens = yield* Tokens
+    const within = yield* InFlight.perSocket
+    return AdminOnly.of((effect, { client, headers }) =>
+      within(
+        client,
+        Effect.flatMap(authenticate(tokens, headers["authorization"], "admin"), (actor) =>
+          Effect.provideService(effect, CurrentActor, actor)
+        )
       )
     )
-  )
+  })
 )
 
 /** For managers' RPCs. */
 export const layerManagersOnly: Layer.Layer<ManagersOnly, never, Tokens> = Layer.effect(
   ManagersOnly,
-  Effect.map(Tokens, (tokens) =>
-    ManagersOnly.of((effect, { headers }) =>
-      Effect.flatMap(authenticate(tokens, headers["authorization"], "enrolment"), (actor) =>
-        Effect.provideService(effect, CurrentActor, actor)
+  Effect.gen(function* () {
+    const tokens = yield* Tokens
+    const within = yield* InFlight.perSocket
+    return ManagersOnly.of((effect, { client, headers }) =>
+      within(
+        client,
+        Effect.flatMap(authenticate(tokens, headers["authorization"], "enrolment"), (actor) =>
+          Effect.provideService(effect, CurrentActor, actor)
+        )
       )
     )
-  )
+  })
 )
 
 /** For HTTP. */

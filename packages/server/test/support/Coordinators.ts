@@ -66,6 +66,7 @@ const connectManager = Effect.fnUntraced(function* (port: number) {
 
 export interface Coordinator {
   readonly port: number
+  readonly pid: number
   readonly client: Effect.Success<ReturnType<typeof connectClient>>
   readonly manager: Effect.Success<ReturnType<typeof connectManager>>
   readonly signal: (signal: NodeJS.Signals) => Effect.Effect<void>
@@ -117,6 +118,7 @@ export const start = Effect.fnUntraced(function* (
   )
   return {
     port,
+    pid: child.pid ?? 0,
     client: yield* connectClient(port),
     manager: yield* connectManager(port),
     signal: (signal) => Effect.sync(() => void child.kill(signal)),

@@ -67,19 +67,20 @@ export const open = Effect.fnUntraced(function* (url: string, token: string) {
   })
   let ids = 0
 
-  const send = (tag: string, payload: unknown, isStream: boolean) =>
+  const send = (tag: string, payload: unknown, isStream: boolean, rewrite = (json: string) => json) =>
     Effect.callback<Answer>((resume) => {
       const id = String(++ids)
       waiting.set(id, { resolve: (answer) => resume(Effect.succeed(answer)), isStream })
       const headers = [["authorization", `Bearer ${token}`]]
-      socket.send(`${JSON.stringify({ _tag: "Request", id, tag, payload, headers })}\n`)
+      socket.send(`${rewrite(JSON.stringify({ _tag: "Request", id, tag, payload, headers }))}\n`)
     })
 
   return {
     socket,
     /** How the connection ended, when it has. */
     closed: Deferred.await(closed),
-    ask: (tag: string, payload: unknown) => send(tag, payload, false),
+    /** `rewrite`: of the text that is sent, for what this side's JSON cannot write. */
+    ask: (tag: string, payload: unknown, rewrite?: (json: string) => string) => send(tag, payload, false, rewrite),
     /** Waits for the first chunk of a stream. */
     subscribe: (tag: string, payload: unknown) => send(tag, payload, true)
   } satisfies object

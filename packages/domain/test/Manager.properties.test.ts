@@ -166,6 +166,7 @@ it.prop("a session has one suite at a time, and only when it is ready and not dr
       case "ManagerActivityChanged":
       case "ManagerSuspected":
       case "ManagerReconnected":
+      case "ManagerLied":
       case "ManagerShutdownRequested":
         break
     }

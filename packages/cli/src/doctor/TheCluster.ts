@@ -15,7 +15,7 @@ export interface Options {
   readonly isGuess: boolean
 }
 
-const patience = "2 seconds"
+const patience = "1 second"
 
 const unanswered = (url: string, error: unknown, isGuess: boolean): Finding.Finding => {
   const say = Finding.about(`coordinator ${url}`)

@@ -6,6 +6,7 @@ import { randomUUID } from "node:crypto"
 import { ByteSize, Cause, Effect, Option } from "effect"
 import type { Layer, Types } from "effect"
 import { HttpEffect, HttpRouter, HttpServerError, HttpServerRequest, HttpServerResponse } from "effect/http"
+import * as Socket from "effect/socket/Socket"
 import { RequestId } from "@muster/domain/Api/Problem"
 import { LimitCounters } from "../Limits/Counters.ts"
 import * as InFlight from "../Limits/InFlight.ts"
@@ -57,9 +58,9 @@ const completed = (
 const challenged = (response: HttpServerResponse.HttpServerResponse): HttpServerResponse.HttpServerResponse =>
   response.status === 401 ? HttpServerResponse.setHeader(response, "www-authenticate", "Bearer") : response
 
-/** Requests that broke off or are too large end as defects, and are none. */
+/** Requests that broke off or are too large end as defects, as do sockets on which no WebSocket is spoken, and are none. */
 const isBug = (reason: Cause.Reason<unknown>): boolean =>
-  Cause.isDieReason(reason) && !HttpServerError.isHttpServerError(reason.defect)
+  Cause.isDieReason(reason) && !HttpServerError.isHttpServerError(reason.defect) && !Socket.isSocketError(reason.defect)
 
 /** Bugs are told to the log, not to the caller. */
 const logBugs = (cause: Cause.Cause<unknown>) =>

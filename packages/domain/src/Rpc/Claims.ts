@@ -1,7 +1,6 @@
 /**
  * What managers say of tasks, workers and themselves, checked where it arrives. Behind this nobody looks again, and all of
- * it ends up in columns of the database: one number that does not fit would keep all that is committed with it from being
- * stored.
+ * it ends up in events and rows.
  *
  * Pure: gives what was said, or why it cannot be.
  */

@@ -333,11 +333,16 @@ export const make = <State, Command, Event extends { readonly _tag: string }, Er
       const { state, version } = loaded
       const bytes = snapshot.encode(state)
       if (bytes === undefined) return Effect.void
-      snapshotVersion = version
       unsaved = 0
-      return store
-        .saveSnapshot(stream, { version, schemaVersion: snapshot.schemaVersion, state: bytes })
-        .pipe(Effect.catch((error) => Effect.logWarning(`snapshot of ${stream} not saved`, error)))
+      return store.saveSnapshot(stream, { version, schemaVersion: snapshot.schemaVersion, state: bytes }).pipe(
+        // Only now: one that is interrupted half way, because the actor closes, is taken again by the finalizer.
+        Effect.andThen(
+          Effect.sync(() => {
+            snapshotVersion = Math.max(snapshotVersion, version)
+          })
+        ),
+        Effect.catch((error) => Effect.logWarning(`snapshot of ${stream} not saved`, error))
+      )
     })
 
     /**

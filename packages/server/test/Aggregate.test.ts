@@ -352,6 +352,30 @@ layer(MemoryStore)("Aggregate", (test) => {
       assert.deepStrictEqual(read, [1, 2, 3])
     })
   )
+
+  test.effect("saves a snapshot again when it closes while one is being saved", () =>
+    Effect.gen(function* () {
+      const store = yield* EventStore.EventStore
+      const snapshot = JsonSnapshot.make(Schema.Struct({ sum: Schema.Number }), { every: 1, schemaVersion: 1 })
+      const saving = yield* Deferred.make<void>()
+      let attempts = 0
+      const scope = yield* Scope.make()
+      const aggregate = yield* Aggregate.make({ ...define("account-half-saved"), snapshot }).pipe(
+        Scope.provide(scope),
+        Effect.provideService(EventStore.EventStore, {
+          ...store,
+          saveSnapshot: (stream, saved) =>
+            attempts++ === 0
+              ? Effect.andThen(Deferred.succeed(saving, undefined), Effect.never)
+              : store.saveSnapshot(stream, saved)
+        })
+      )
+      yield* aggregate.ask(add(7))
+      yield* Deferred.await(saving)
+      yield* Scope.close(scope, Exit.void)
+      assert.strictEqual((yield* store.loadSnapshot("account-half-saved"))?.version, 1)
+    })
+  )
 })
 
 describe("Aggregate with a store that fails", () => {

@@ -53,6 +53,9 @@ const emptyHanded = { early: 50, wait: 250 }
 /** Wait after a refusal that may pass. */
 const refusalWait = "1 second"
 
+/** Between two calls that are answered as soon as there is a task: what came in between is leased at once. Milliseconds. */
+const restAfterWait = 1
+
 type Attempts = ReadonlyArray<readonly [index: number, attempt: number]>
 
 type Phase = "idle" | "open" | "closing"
@@ -149,6 +152,8 @@ const make = Effect.gen(function* () {
     add(suiteId, reply.leases)
     if (isClosing() || isDraining) giveBackAll()
     if (reply.ended) return false
+    // The call waited for what it got, so a worker is about to begin it, and is to have a processor for that.
+    if (reply.leases.length > 0 && reply.leases.length < max) yield* Effect.sleep(restAfterWait)
     if (reply.leases.length === 0 && elapsed < emptyHanded.early && !withdrawn.isOpen()) {
       yield* Effect.raceFirst(Effect.sleep(emptyHanded.wait), withdrawn.await)
     }

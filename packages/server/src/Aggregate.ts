@@ -138,10 +138,14 @@ export const make = <State, Command, Event extends { readonly _tag: string }, Er
     const store = yield* EventStore
     const scope = yield* Effect.scope
     const { decider, stream } = definition
+    const closing = `${stream} is moving to another coordinator, or to rest`
     type AnyEntry = Entry<State, Command, Event, Error>
     type AnyAsked = Asked<State, Command, Event, unknown>
     const inbox = yield* Queue.unbounded<AnyEntry>()
     const parked = new Set<AnyEntry>()
+    // What was taken from the inbox and is being carried out.
+    let taken: ReadonlyArray<AnyEntry> = []
+    let isClosed = false
     const remembered = new Set<string>()
 
     // Loaded state; undefined when it must be loaded (again): at the start, and whenever an append did not go through,
@@ -329,11 +333,16 @@ export const make = <State, Command, Event extends { readonly _tag: string }, Er
       const { state, version } = loaded
       const bytes = snapshot.encode(state)
       if (bytes === undefined) return Effect.void
-      snapshotVersion = version
       unsaved = 0
-      return store
-        .saveSnapshot(stream, { version, schemaVersion: snapshot.schemaVersion, state: bytes })
-        .pipe(Effect.catch((error) => Effect.logWarning(`snapshot of ${stream} not saved`, error)))
+      return store.saveSnapshot(stream, { version, schemaVersion: snapshot.schemaVersion, state: bytes }).pipe(
+        // Only now: one that is interrupted half way, because the actor closes, is taken again by the finalizer.
+        Effect.andThen(
+          Effect.sync(() => {
+            snapshotVersion = Math.max(snapshotVersion, version)
+          })
+        ),
+        Effect.catch((error) => Effect.logWarning(`snapshot of ${stream} not saved`, error))
+      )
     })
 
     /**
@@ -416,8 +425,19 @@ export const make = <State, Command, Event extends { readonly _tag: string }, Er
       return byState === undefined || byState <= lookedAt ? wake : Math.min(wake, byState)
     })
 
+    // Once the loop has ended, whatever it leaves: an append that was under way may be through, and the same command id
+    // asked again tells.
+    yield* Effect.addFinalizer(() =>
+      Effect.gen(function* () {
+        isClosed = true
+        refuseAll([...taken, ...(yield* Queue.clear(inbox))], closing)
+      })
+    )
     yield* nextBatch.pipe(
-      Effect.flatMap((batch) => Effect.forEach(ofWeight(batch, weightOf), carryThrough, { discard: true })),
+      Effect.flatMap((batch) => {
+        taken = batch
+        return Effect.forEach(ofWeight(batch, weightOf), carryThrough, { discard: true })
+      }),
       Effect.forever,
       Effect.forkScoped
     )
@@ -425,6 +445,7 @@ export const make = <State, Command, Event extends { readonly _tag: string }, Er
 
     const enqueue = (asked: AnyEntry["asked"]) =>
       Effect.gen(function* () {
+        if (isClosed) return yield* new Unavailable({ reason: closing })
         const since = yield* Clock.currentTimeMillis
         const reply = yield* Deferred.make<unknown, Error | Unavailable>()
         const entry: AnyEntry = { asked, reply, since, gone: false, isNew: false }

@@ -52,6 +52,7 @@ import * as WorkerQueries from "./ReadModels/WorkerQueries.ts"
 import * as ClientRpcsLive from "./Rpc/ClientRpcsLive.ts"
 import * as Lies from "./Rpc/Lies.ts"
 import * as ManagerRpcsLive from "./Rpc/ManagerRpcsLive.ts"
+import * as ResidentSuites from "./ResidentSuites.ts"
 import { ServerInfo } from "./Rpc/ServerInfo.ts"
 import { ManagerRpcs } from "./Rpc/UncheckedManagerRpcs.ts"
 import { settingsOf } from "./ServerConfig.ts"
@@ -157,7 +158,7 @@ export const layer = (config: ServerConfig): Layer.Layer<never, StartFailure> =>
     Layer.provide(ReadinessPartsLive.layer),
     Layer.provide([SuitesLive.layer, ManagersLive.layer]),
     Layer.provide(Actors),
-    Layer.provide(Heartbeats.layer),
+    Layer.provide([Heartbeats.layer, ResidentSuites.layer]),
     Layer.provide(Cluster.layer({ host: config.clusterHost, port: config.clusterPort })),
     Layer.provide(seedTokens(config)),
     Layer.provide([Tokens.layer, Subscriptions.layer, serverInfo(config)]),

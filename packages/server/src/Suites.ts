@@ -22,7 +22,7 @@ export interface Asked {
   readonly actor: string
 }
 
-type Answer<A> = Effect.Effect<A, SuiteError | TooLarge | Unavailable>
+export type Answer<A> = Effect.Effect<A, SuiteError | TooLarge | Unavailable>
 
 export class Suites extends Context.Service<
   Suites,

@@ -352,6 +352,30 @@ layer(MemoryStore)("Aggregate", (test) => {
       assert.deepStrictEqual(read, [1, 2, 3])
     })
   )
+
+  test.effect("saves a snapshot again when it closes while one is being saved", () =>
+    Effect.gen(function* () {
+      const store = yield* EventStore.EventStore
+      const snapshot = JsonSnapshot.make(Schema.Struct({ sum: Schema.Number }), { every: 1, schemaVersion: 1 })
+      const saving = yield* Deferred.make<void>()
+      let attempts = 0
+      const scope = yield* Scope.make()
+      const aggregate = yield* Aggregate.make({ ...define("account-half-saved"), snapshot }).pipe(
+        Scope.provide(scope),
+        Effect.provideService(EventStore.EventStore, {
+          ...store,
+          saveSnapshot: (stream, saved) =>
+            attempts++ === 0
+              ? Effect.andThen(Deferred.succeed(saving, undefined), Effect.never)
+              : store.saveSnapshot(stream, saved)
+        })
+      )
+      yield* aggregate.ask(add(7))
+      yield* Deferred.await(saving)
+      yield* Scope.close(scope, Exit.void)
+      assert.strictEqual((yield* store.loadSnapshot("account-half-saved"))?.version, 1)
+    })
+  )
 })
 
 describe("Aggregate with a store that fails", () => {
@@ -410,6 +434,34 @@ describe("Aggregate with a store that fails", () => {
         { concurrency: "unbounded" }
       )
       assert.deepStrictEqual([first, poison._tag, second], [1, "Unavailable", 3])
+    }).pipe(Effect.provide(MemoryStore))
+  )
+
+  it.effect("refuses what it has not answered when it closes, and what comes later, so that both are asked again", () =>
+    Effect.gen(function* () {
+      const store = yield* EventStore.EventStore
+      const appending = yield* Deferred.make<void>()
+      const scope = yield* Scope.make()
+      const aggregate = yield* Aggregate.make(define("account-closing")).pipe(
+        Scope.provide(scope),
+        Effect.provideService(EventStore.EventStore, {
+          ...store,
+          append: () => Effect.andThen(Deferred.succeed(appending, undefined), Effect.never)
+        })
+      )
+      const parked = yield* Effect.forkChild(
+        aggregate.ask({ ...take(-1), wait: { limit: 60_000, while: () => true } }),
+        { startImmediately: true }
+      )
+      yield* aggregate.look(() => undefined)
+      const taken = yield* Effect.forkChild(aggregate.ask(add(1)), { startImmediately: true })
+      yield* Deferred.await(appending)
+      const waiting = yield* Effect.forkChild(aggregate.ask(add(2)), { startImmediately: true })
+      yield* Scope.close(scope, Exit.void)
+      for (const fiber of [parked, taken, waiting]) {
+        assert.strictEqual((yield* Effect.flip(Fiber.join(fiber)))._tag, "Unavailable")
+      }
+      assert.strictEqual((yield* Effect.flip(aggregate.ask(add(3))))._tag, "Unavailable")
     }).pipe(Effect.provide(MemoryStore))
   )
 

@@ -28,6 +28,8 @@ import type { EventStore } from "../EventStore.ts"
 import * as LogEvent from "../LogEvent.ts"
 import { CoordinatorMetrics } from "../Metrics.ts"
 import * as SuiteRows from "../Projections/SuiteRows.ts"
+import { ResidentSuites } from "../ResidentSuites.ts"
+import type { Resident } from "../ResidentSuites.ts"
 import * as Announcer from "./Announcer.ts"
 import * as EntityCall from "./EntityCall.ts"
 import * as SuiteNews from "./SuiteNews.ts"
@@ -49,16 +51,25 @@ const cancelAgainAfter = 2_000
 /** The most that one lease gives: to find and send more would keep others waiting. */
 const maxLease = 1_000
 
+/** Before the pool is told of what needs no planning: the answers of this commit go first. Milliseconds. */
+const calmPause = 2
+
 /** The longest that a lease waits for its first task. Milliseconds. */
 const maxWait = 60_000
 
-export const layer: Layer.Layer<never, never, Sharding | EventStore | CoordinatorMetrics> = SuiteEntity.toLayer(
+/** Before an actor is put to rest: longer than a lease waits, since what waits directly at it the cluster does not see. */
+const maxIdleTime = "2 minutes"
+
+type Needs = Sharding | EventStore | CoordinatorMetrics | ResidentSuites
+
+export const layer: Layer.Layer<never, never, Needs> = SuiteEntity.toLayer(
   Effect.gen(function* () {
     const address = yield* CurrentAddress
     const suiteId = SuiteId.make(address.entityId)
     const coordinator = (yield* CoordinatorEntity.client)(defaultPool)
     const managerOf = yield* ManagerEntity.client
     const metrics = yield* CoordinatorMetrics
+    const residents = yield* ResidentSuites
     const waits = TaskWaits.make(metrics.queued)
     const specs = yield* TaskSpecs.make(stream(suiteId), LogEvent.decode<SuiteEvent>)
 
@@ -76,7 +87,7 @@ export const layer: Layer.Layer<never, never, Sharding | EventStore | Coordinato
         encode: (state) => (state._tag === "Missing" ? undefined : Snapshot.encode(state)),
         decode: Snapshot.decode
       },
-      committed: (_state, events) => Effect.suspend(() => committed(events)),
+      committed: (state, events) => Effect.suspend(() => committed(state, events)),
       wakeAt: (state) => (state._tag === "Missing" ? undefined : State.nextRetryAt(state))
     })
 
@@ -99,8 +110,12 @@ export const layer: Layer.Layer<never, never, Sharding | EventStore | Coordinato
       }
     }
 
+    // What was submitted is leased already.
+    let isCalm = false
+
     const announcer = yield* Announcer.make(
       Effect.gen(function* () {
+        if (isCalm) yield* Effect.sleep(calmPause)
         const now = yield* Effect.clockWith((clock) => clock.currentTimeMillis)
         const current = yield* aggregate.look((state) => work(state, now))
         if (current === undefined) return undefined
@@ -124,8 +139,9 @@ export const layer: Layer.Layer<never, never, Sharding | EventStore | Coordinato
       }).pipe(Effect.catch(() => Effect.succeed(cancelAgainAfter)))
     )
 
-    const committed = (events: ReadonlyArray<Versioned<SuiteEvent>>) =>
+    const committed = (state: SuiteState, events: ReadonlyArray<Versioned<SuiteEvent>>) =>
       Effect.gen(function* () {
+        isCalm = state._tag === "Existing" && State.taskCounts(state).queued === 0
         metrics.suiteCommitted(events.map(({ event }) => event))
         for (const { event, version } of events) {
           waits.note(event)
@@ -157,32 +173,16 @@ export const layer: Layer.Layer<never, never, Sharding | EventStore | Coordinato
         answer: (events, state) => ({ suite: viewOf(state), tasks: countTasks(events, tags) })
       })
 
-    return SuiteEntity.of({
-      Create: ({ payload }) =>
-        command(payload, (now) => ({ _tag: "CreateSuite", id: suiteId, spec: payload.spec, now })),
-      Submit: ({ payload }) =>
+    /** What is asked so often that it comes directly where it can (see `ResidentSuites`). */
+    const resident: Resident = {
+      submit: (payload) =>
         ask({
           ...payload,
           command: (now) => ({ _tag: "SubmitTasks", tasks: payload.tasks, now }),
           weight: payload.tasks.length,
           answer: (events) => ({ firstIndex: firstIndexOf(events), count: payload.tasks.length })
         }),
-      Close: ({ payload }) => command(payload, (now) => ({ _tag: "CloseSuite", now })),
-      Pause: ({ payload }) => command(payload, (now) => ({ _tag: "PauseSuite", now })),
-      Resume: ({ payload }) => command(payload, (now) => ({ _tag: "ResumeSuite", now })),
-      Cancel: ({ payload }) =>
-        affecting(payload, (now) => ({ _tag: "CancelSuite", mode: payload.mode, reason: payload.reason, now }), [
-          "TasksCancelled",
-          "TaskCancellationRequested"
-        ]),
-      Retry: ({ payload }) =>
-        affecting(payload, (now) => ({ _tag: "RetryTasks", tasks: payload.tasks, now }), ["TasksRequeued"]),
-      CancelTasks: ({ payload }) =>
-        affecting(payload, (now) => ({ _tag: "CancelTasks", indexes: payload.tasks, reason: payload.reason, now }), [
-          "TasksCancelled",
-          "TaskCancellationRequested"
-        ]),
-      Lease: ({ payload }) =>
+      lease: (payload) =>
         Effect.gen(function* () {
           const { epoch, managerId } = payload
           let grantedAt = performance.now()
@@ -233,7 +233,7 @@ export const layer: Layer.Layer<never, never, Sharding | EventStore | Coordinato
           }
           return { leases: leases.slice(0, fitting), ended: leased.ended }
         }),
-      Report: ({ payload }) =>
+      report: (payload) =>
         Effect.gen(function* () {
           const random = yield* Random.next
           const { ended, epoch, managerId: manager, returned, started } = payload
@@ -250,7 +250,34 @@ export const layer: Layer.Layer<never, never, Sharding | EventStore | Coordinato
               return { accepted, late, repeated: rest - refused, ...(refused === 0 ? {} : { refused }) }
             }
           })
-        }),
+        })
+    }
+    yield* Effect.acquireRelease(
+      Effect.sync(() => residents.add(suiteId, resident)),
+      () => Effect.sync(() => residents.remove(suiteId, resident))
+    )
+
+    return SuiteEntity.of({
+      Create: ({ payload }) =>
+        command(payload, (now) => ({ _tag: "CreateSuite", id: suiteId, spec: payload.spec, now })),
+      Submit: ({ payload }) => resident.submit(payload),
+      Close: ({ payload }) => command(payload, (now) => ({ _tag: "CloseSuite", now })),
+      Pause: ({ payload }) => command(payload, (now) => ({ _tag: "PauseSuite", now })),
+      Resume: ({ payload }) => command(payload, (now) => ({ _tag: "ResumeSuite", now })),
+      Cancel: ({ payload }) =>
+        affecting(payload, (now) => ({ _tag: "CancelSuite", mode: payload.mode, reason: payload.reason, now }), [
+          "TasksCancelled",
+          "TaskCancellationRequested"
+        ]),
+      Retry: ({ payload }) =>
+        affecting(payload, (now) => ({ _tag: "RetryTasks", tasks: payload.tasks, now }), ["TasksRequeued"]),
+      CancelTasks: ({ payload }) =>
+        affecting(payload, (now) => ({ _tag: "CancelTasks", indexes: payload.tasks, reason: payload.reason, now }), [
+          "TasksCancelled",
+          "TaskCancellationRequested"
+        ]),
+      Lease: ({ payload }) => resident.lease(payload),
+      Report: ({ payload }) => resident.report(payload),
       Reclaim: ({ payload: { epoch, managerId: manager } }) =>
         ask({
           command: (now) => ({ _tag: "ReclaimLeases", manager, epoch, now }),
@@ -274,7 +301,7 @@ export const layer: Layer.Layer<never, never, Sharding | EventStore | Coordinato
         )
     })
   }),
-  { concurrency: "unbounded", maxIdleTime: "1 minute", mailboxCapacity: "unbounded" }
+  { concurrency: "unbounded", maxIdleTime, mailboxCapacity: "unbounded" }
 )
 
 /** How many tasks an event names one by one: ranges cost next to nothing. */

@@ -9,6 +9,8 @@ import * as PageLimits from "@muster/domain/Page"
 import type { Recorded } from "@muster/domain/Recorded"
 import * as EventStore from "../EventStore.ts"
 import * as LogEvent from "../LogEvent.ts"
+import * as Param from "../Param.ts"
+import * as RecordedRow from "../RecordedRow.ts"
 import * as Cursor from "./Cursor.ts"
 import * as Query from "./Query.ts"
 
@@ -54,19 +56,42 @@ const asLogPlace = ([transactionId, position]: readonly [string, number]): Event
 
 const fromLogPlace = (cursor: EventStore.Cursor) => logCursors.encode([String(cursor.transactionId), cursor.position])
 
-/** An event may speak of ten thousand tasks: a page ends, before its limit, when it holds this many characters. */
+/** An event may speak of ten thousand tasks: a page ends with the event with which it comes to so many characters. */
 const maxPageWeight = 4 * 1024 ** 2
 
-/** Events that are read at once: a page outgrows its weight by no more than these. */
-const readAtOnce = 5
+/**
+ * A page, one event after the other until it is full or heavy enough, and whether more follow: one statement, since each
+ * that is asked of a busy coordinator waits for its turn. `next` says which event comes after the row `page`, or after
+ * the parameters.
+ */
+const pageQuery = (next: (after: "page" | "parameters") => string) => `
+  with recursive page as (
+    (select e.*, length(e.data::text)::bigint as weight, 1 as place from events as e where ${next("parameters")} limit 1)
+    union all
+    select e.*, page.weight + length(e.data::text), page.place + 1
+    from page cross join lateral (select * from events as e where ${next("page")} limit 1) as e
+    where page.place < $1 and page.weight < $2
+  )
+  select ${RecordedRow.columns}, transaction_id::text as transaction_id,
+    place = max(place) over () and exists (select from events as e where ${next("page")} limit 1) as has_more
+  from page order by place`
 
-/** Roughly the number of characters of a value as JSON. */
-const weigh = (value: unknown): number => {
-  if (typeof value === "string") return value.length
-  if (typeof value !== "object" || value === null) return 4
-  let sum = 2
-  for (const [key, held] of Object.entries(value)) sum += key.length + weigh(held)
-  return sum
+const streamPage = pageQuery(
+  (after) => `e.stream = $3 and e.version > ${after === "page" ? "page.version" : "$4"} order by e.version`
+)
+
+// A transaction that is still running may hold any id from the snapshot's xmin on: what is older can never change.
+const logPage = pageQuery(
+  (after) => `
+    (e.transaction_id, e.position) > ${after === "page" ? "(page.transaction_id, page.position)" : "($3::xid8, $4::bigint)"}
+    and e.transaction_id < pg_snapshot_xmin(pg_current_snapshot())
+    order by e.transaction_id, e.position`
+)
+
+interface PageRow extends RecordedRow.RecordedRow {
+  readonly transaction_id: string
+  /** Of the last row: whether others follow it. */
+  readonly has_more: boolean
 }
 
 const unavailable = (error: EventStore.EventStoreError) =>
@@ -95,37 +120,28 @@ export const make = Effect.gen(function* () {
     Effect.catchTag("EventStoreError", unavailable)
   )
 
-  /** Whether anything follows a cursor, without a look at what it is. */
-  const hasMore = Effect.fnUntraced(
-    function* (stream: string | undefined, cursor: string) {
-      if (stream !== undefined) {
-        return (yield* store.lastVersion(stream)) > (yield* streamCursors(stream).decode(cursor, 0))
-      }
-      const after = asLogPlace(yield* logCursors.decode(cursor, ["0", 0]))
-      return (yield* store.readAll({ after, limit: 1, types: [] })).scanned > 0
-    },
-    Effect.catchTag("EventStoreError", unavailable)
-  )
-
   const read = (stream: string | undefined, cursor: string | undefined, limit: number) =>
     stream === undefined ? readLog(cursor, limit) : readStream(stream, cursor, limit)
 
-  const list = Effect.fn("EventQueries.list")(function* (filter: EventFilter) {
-    const limit = filter.limit ?? PageLimits.defaultLimit
-    const items: Array<Recorded> = []
-    let weight = 0
-    let { cursor } = filter
-    while (items.length < limit && weight < maxPageWeight) {
-      const wanted = Math.min(readAtOnce, limit - items.length)
-      const batch: EventBatch = yield* read(filter.stream, cursor, wanted)
-      items.push(...batch.events)
-      cursor = batch.cursor
-      if (batch.events.length < wanted) return { items, nextCursor: null }
-      weight += weigh(batch.events)
+  const toPage = (rows: ReadonlyArray<PageRow>, cursorOf: (last: PageRow) => string): Query.Page<Recorded> => {
+    const last = rows.at(-1)
+    return {
+      items: rows.map((row) => LogEvent.readable(RecordedRow.toRecorded(row))),
+      nextCursor: last?.has_more === true ? cursorOf(last) : null
     }
-    // A full page may be the last one: the next one would be empty, and a reader should not have to find out.
-    const next = cursor ?? null
-    return { items, nextCursor: next !== null && (yield* hasMore(filter.stream, next)) ? next : null }
+  }
+
+  const list = Effect.fn("EventQueries.list")(function* ({ cursor, limit, stream }: EventFilter) {
+    const bounds = [limit ?? PageLimits.defaultLimit, maxPageWeight]
+    if (stream === undefined) {
+      const [transactionId, position] = yield* logCursors.decode(cursor, ["0", 0])
+      const rows = yield* Query.run<PageRow>(sql, logPage, [...bounds, transactionId, Param.bigint(position)])
+      return toPage(rows, (last) => logCursors.encode([last.transaction_id, Number(last.position)]))
+    }
+    const cursors = streamCursors(stream)
+    const version = yield* cursors.decode(cursor, 0)
+    const rows = yield* Query.run<PageRow>(sql, streamPage, [...bounds, stream, version])
+    return toPage(rows, (last) => cursors.encode(last.version))
   })
 
   const after = Effect.fn("EventQueries.after")(

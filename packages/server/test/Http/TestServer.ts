@@ -34,6 +34,7 @@ import * as TaskLogs from "../../src/ReadModels/TaskLogs.ts"
 import * as TaskQueries from "../../src/ReadModels/TaskQueries.ts"
 import * as WorkerQueries from "../../src/ReadModels/WorkerQueries.ts"
 import * as ClientRpcsLive from "../../src/Rpc/ClientRpcsLive.ts"
+import * as ResidentSuites from "../../src/ResidentSuites.ts"
 import { ServerInfo } from "../../src/Rpc/ServerInfo.ts"
 import { Suites } from "../../src/Suites.ts"
 import * as SuitesLive from "../../src/SuitesLive.ts"
@@ -52,7 +53,7 @@ const Actors = Layer.mergeAll(
   WorkerEntityLive.layer,
   CoordinatorEntityLive.layer,
   DoctorEntityLive.layer
-).pipe(Layer.provide(Heartbeats.layer))
+)
 
 const Queries = Layer.mergeAll(SuiteStreams.layer, TaskLogs.layer, WorkerQueries.layer, ManagerQueries.layer).pipe(
   Layer.provideMerge(Layer.mergeAll(SuiteQueries.layer, TaskQueries.layer, Settlements.layer, EventQueries.layer))
@@ -65,6 +66,7 @@ const info = ServerInfo.of({ version: "0.0.0", coordinator: "test", startedAt: "
 const Services = Layer.merge(Queries, Doctor.layer(10)).pipe(
   Layer.provideMerge(Layer.mergeAll(SuitesLive.layer, ManagersLive.layer)),
   Layer.provide(Actors),
+  Layer.provide([Heartbeats.layer, ResidentSuites.layer]),
   Layer.provideMerge(Cluster.layer({ host: "127.0.0.1", port: 0 })),
   Layer.provideMerge(
     Layer.mergeAll(

@@ -21,6 +21,7 @@ import * as Heartbeats from "../../src/Heartbeats.ts"
 import * as ManagersLive from "../../src/ManagersLive.ts"
 import * as Metrics from "../../src/Metrics.ts"
 import * as PgEventStore from "../../src/PgEventStore.ts"
+import * as ResidentSuites from "../../src/ResidentSuites.ts"
 import { Suites } from "../../src/Suites.ts"
 import * as SuitesLive from "../../src/SuitesLive.ts"
 import * as Timings from "../../src/Timings.ts"
@@ -38,7 +39,7 @@ const actors = (timings: Partial<Timings.Shape>) =>
         Housekeeping.layer
       )
     ),
-    Layer.provideMerge(Heartbeats.layer),
+    Layer.provideMerge(Layer.merge(Heartbeats.layer, ResidentSuites.layer)),
     Layer.provide(Layer.succeed(Timings.Timings, { ...Timings.defaults, ...timings }))
   )
 

@@ -12,7 +12,7 @@ import * as State from "@muster/domain/Suite/State"
 import type { SuiteState } from "@muster/domain/Suite/State"
 import { Phase } from "@muster/domain/Suite/TaskTable"
 import { Next, Outcome } from "@muster/domain/Task/Attempt"
-import { epoch, manager } from "./support/Arbitraries.ts"
+import * as Arbitraries from "./support/Arbitraries.ts"
 import * as Properties from "./support/Properties.ts"
 import { dump, dumpTask, isHeldPhase } from "./support/SuiteDump.ts"
 import { lives, thorough } from "./support/SuiteMoves.ts"
@@ -308,8 +308,8 @@ it.prop(
     const before = JSON.stringify(dump(state))
     const decided = decide(state, {
       _tag: "ReportTasks",
-      manager: manager(9),
-      epoch: epoch(1_000),
+      manager: Arbitraries.manager(9),
+      epoch: Arbitraries.epoch(1_000),
       started: about.map(([index, attempt]) => [index, attempt, farAway] as const),
       ended,
       returned: about,

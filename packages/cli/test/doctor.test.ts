@@ -9,6 +9,8 @@ import { join } from "node:path"
 import type { Finding } from "@muster/domain/Doctor/Finding"
 import * as Mistyped from "../src/doctor/Mistyped.ts"
 import * as ThisMachine from "../src/doctor/ThisMachine.ts"
+import * as Style from "../src/Style.ts"
+import * as Findings from "../src/views/Findings.ts"
 import * as Muster from "./support/Muster.ts"
 
 const directory = Effect.acquireRelease(
@@ -58,15 +60,6 @@ describe("muster doctor", () => {
     })
   )
 
-  it.live("prints two lines for what is wrong, and one object a line for programs", () =>
-    Effect.gen(function* () {
-      const { out } = yield* Muster.run(["doctor", "--url", "http://127.0.0.1:9", "-o", "table"], { columns: 60 })
-      assert.match(out, /^ {2}error {4}cannot reach http:\/\/127\.0\.0\.1:9.*\n {11}-> see whether it runs/m)
-      const lines = yield* Muster.run(["doctor", "-o", "jsonl"])
-      for (const line of lines.out.trim().split("\n")) assert.isString(JSON.parse(line).check)
-    })
-  )
-
   it.live("asks a coordinator to look at the database when it knows of none itself", () =>
     Effect.gen(function* () {
       const url = (yield* Muster.json(["config", "view"])).find((row: { name: string }) => row.name === "url").value
@@ -83,15 +76,28 @@ describe("muster doctor", () => {
     })
   )
 
-  it.live("tells what it can of a database whose coordinators are down", () =>
+  it.live("tells what it can of a database whose coordinators are down, or are none", () =>
     Effect.gen(function* () {
-      const { code, findings } = yield* examine(["--url", "http://127.0.0.1:9"])
+      const stranger = yield* Effect.acquireRelease(
+        Effect.callback<{ readonly port: number; readonly close: () => void }>((resume) => {
+          const server = createServer((_request, response) => response.writeHead(404).end())
+          server.listen(0, "127.0.0.1", () => {
+            const address = server.address()
+            const port = address !== null && typeof address === "object" ? address.port : 0
+            resume(Effect.succeed({ port, close: () => server.close() }))
+          })
+        }),
+        ({ close }) => Effect.sync(close)
+      )
+      const { code, findings } = yield* examine(["--url", `http://127.0.0.1:9,http://127.0.0.1:${stranger.port}`])
       assert.strictEqual(code, 1)
       const of = (check: string) =>
         findings.filter((finding) => finding.check === check).map(({ severity }) => severity)
-      assert.deepStrictEqual(of("coordinator.reachable"), ["error"])
+      assert.deepStrictEqual(of("coordinator.reachable"), ["error", "error"])
       assert.deepStrictEqual(of("cluster.coordinators"), ["ok"], "it is there all the same, by its locks")
       assert.deepStrictEqual(of("database.version"), ["ok"])
+      const lines = Findings.lines(findings, Style.plain).join("\n")
+      assert.match(lines, /^ {2}error {4}cannot reach http:\/\/127\.0\.0\.1:9.*\n {11}-> see whether it runs/m)
     })
   )
 
@@ -100,42 +106,23 @@ describe("muster doctor", () => {
       const own = yield* directory
       yield* Effect.promise(() => copyFile(join(inject("dataDir"), "profile.json"), join(own, "profile.json")))
       yield* Effect.promise(() => chmod(join(own, "profile.json"), 0o644))
-      const open = yield* examine([], { MUSTER_DATA_DIR: own })
+      const env = { MUSTER_DATA_DIR: own, MUSTER_DATABASE_ULR: "postgres://x/y" }
+      const open = yield* examine([], env)
       assert.strictEqual(open.code, 1)
       const finding = bad(open.findings).find(({ check }) => check === "files.profile")
       assert.strictEqual(finding?.severity, "error")
       assert.include(finding?.next ?? "", `chmod 600 ${join(own, "profile.json")}`)
+      assert.include(JSON.stringify(bad(open.findings)), "is it meant to be MUSTER_DATABASE_URL?")
 
+      // Now there are warnings only.
       yield* Effect.promise(() => chmod(join(own, "profile.json"), 0o600))
-      const env = { MUSTER_DATA_DIR: own, MUSTER_DATABASE_ULR: "postgres://x/y" }
-      const mistyped = yield* examine([], env)
-      assert.include(JSON.stringify(bad(mistyped.findings)), "is it meant to be MUSTER_DATABASE_URL?")
-      assert.strictEqual(mistyped.code, 0)
+      assert.strictEqual((yield* examine([], env)).code, 0)
       assert.strictEqual((yield* examine(["--strict"], env)).code, 1)
 
       yield* Effect.promise(() => writeFile(join(own, "profile.json"), "{ no json", { mode: 0o600 }))
       const broken = yield* examine([], { MUSTER_DATA_DIR: own })
       assert.strictEqual(broken.code, 1)
       assert.strictEqual(bad(broken.findings).find(({ check }) => check === "files.profile")?.severity, "error")
-    })
-  )
-
-  it.live("says so when what answers is no coordinator, or one of another time", () =>
-    Effect.gen(function* () {
-      const port = yield* Effect.acquireRelease(
-        Effect.callback<{ readonly port: number; readonly close: () => void }>((resume) => {
-          const server = createServer((_request, response) => response.writeHead(404).end())
-          server.listen(0, "127.0.0.1", () => {
-            const address = server.address()
-            const found = address !== null && typeof address === "object" ? address.port : 0
-            resume(Effect.succeed({ port: found, close: () => server.close() }))
-          })
-        }),
-        ({ close }) => Effect.sync(close)
-      )
-      const { code, findings } = yield* examine(["--url", `http://127.0.0.1:${port.port}`])
-      assert.strictEqual(code, 1)
-      assert.strictEqual(bad(findings).find(({ check }) => check === "coordinator.reachable")?.severity, "error")
     })
   )
 })

@@ -7,6 +7,7 @@ import type { SchemaFacts, Subscription } from "@muster/domain/Doctor/Schema"
 import * as Checkpoints from "../Checkpoints.ts"
 import * as EventStore from "../EventStore.ts"
 import * as Migrations from "../Migrations.ts"
+import * as Param from "../Param.ts"
 import { projections } from "../Projections/Histories.ts"
 
 interface Step {
@@ -39,18 +40,37 @@ export const gather = Effect.gen(function* () {
   return facts
 })
 
+/**
+ * Events that a projection wants and has not seen. Others do not count: passing them moves no checkpoint for a long time.
+ * Counted up to some.
+ */
+const waiting = `
+  with rest as (
+    select recorded_at from events
+    where (transaction_id, position) > ($1::xid8, $2::bigint) and type = any ($3)
+    order by transaction_id, position limit 10000
+  )
+  select count(*)::int as events,
+    greatest(0, coalesce(extract(epoch from clock_timestamp() - min(recorded_at)), 0))::float8 * 1000 as milliseconds
+  from rest`
+
 export const gatherSubscriptions = Effect.gen(function* () {
   const sql = yield* SqlClient
-  return yield* Effect.forEach(projections, ({ name, version }) =>
+  return yield* Effect.forEach(projections, ({ eventTypes, name, version }) =>
     Effect.gen(function* () {
       const stored = yield* Checkpoints.load(sql, name)
-      const { events, seconds } = yield* Checkpoints.lag(sql, stored?.cursor ?? EventStore.start)
+      const { position, transactionId } = stored?.cursor ?? EventStore.start
+      const [lag] = yield* sql.unsafe<{ readonly events: number; readonly milliseconds: number }>(waiting, [
+        String(transactionId),
+        Param.bigint(position),
+        Param.texts(eventTypes)
+      ])
       const found: Subscription = {
         projection: name,
         stored: stored?.version ?? null,
         known: version,
-        events,
-        milliseconds: seconds * 1_000
+        events: lag?.events ?? 0,
+        milliseconds: lag?.milliseconds ?? 0
       }
       return found
     })

@@ -46,9 +46,20 @@ export default defineConfig({
       },
       {
         test: {
+          name: "fuzz",
+          root: path("./fuzz"),
+          include: ["test/**/*.test.ts"],
+          testTimeout: UNIT_TIMEOUT_MILLIS,
+          hookTimeout: UNIT_TIMEOUT_MILLIS
+        }
+      },
+      {
+        test: {
           name: "e2e",
           root: path("."),
-          include: ["test/e2e/**/*.test.ts"],
+          include: ["test/e2e/**/*.test.ts", "test/golden/**/*.test.ts"],
+          // Those that take minutes have to be asked for (`npm run test:slow`).
+          exclude: process.env["MUSTER_SLOW_TESTS"] === undefined ? ["**/*.slow.test.ts"] : [],
           testTimeout: E2E_TIMEOUT_MILLIS,
           hookTimeout: E2E_TIMEOUT_MILLIS
         }

@@ -7,6 +7,9 @@ import { constants } from "node:os"
 import { dirname, join } from "node:path"
 import { fileURLToPath, pathToFileURL } from "node:url"
 import { bundle, isCurrent } from "./bundle.js"
+import { hideSecrets } from "./title.js"
+
+hideSecrets()
 
 const REQUIRED_MAJOR = 24
 const self = fileURLToPath(import.meta.url)

@@ -10,13 +10,16 @@ import * as Completion from "./commands/completion.ts"
 import { viewCommand } from "./commands/config/view.ts"
 import { dev } from "./commands/dev/dev.ts"
 import { doctor } from "./commands/doctor.ts"
+import * as EventExport from "./commands/event/export.ts"
 import * as EventList from "./commands/event/list.ts"
 import * as EventTail from "./commands/event/tail.ts"
 import * as ManagerDrain from "./commands/manager/drain.ts"
 import * as ManagerGet from "./commands/manager/get.ts"
+import * as ManagerId from "./commands/manager/id.ts"
 import * as ManagerList from "./commands/manager/list.ts"
 import * as ManagerShutdown from "./commands/manager/shutdown.ts"
 import * as ManagerStart from "./commands/manager/start.ts"
+import { replay } from "./commands/replay.ts"
 import { run as runCommand } from "./commands/run.ts"
 import * as ServerStart from "./commands/server/start.ts"
 import * as SuiteCancel from "./commands/suite/cancel.ts"
@@ -31,6 +34,7 @@ import * as SuiteSubmit from "./commands/suite/submit.ts"
 import * as SuiteWait from "./commands/suite/wait.ts"
 import * as SuiteWatch from "./commands/suite/watch.ts"
 import * as TaskCancel from "./commands/task/cancel.ts"
+import * as TaskExplain from "./commands/task/explain.ts"
 import * as TaskGet from "./commands/task/get.ts"
 import * as TaskList from "./commands/task/list.ts"
 import * as TaskLogs from "./commands/task/logs.ts"
@@ -64,13 +68,21 @@ const suite = Command.make("suite").pipe(
 
 const task = Command.make("task").pipe(
   Command.withDescription("Tasks: what they did, what they wrote"),
-  Command.withSubcommands([TaskList.list, TaskGet.get, TaskLogs.logs, TaskCancel.cancel, TaskRetry.retry])
+  Command.withSubcommands([
+    TaskList.list,
+    TaskGet.get,
+    TaskExplain.explain,
+    TaskLogs.logs,
+    TaskCancel.cancel,
+    TaskRetry.retry
+  ])
 )
 
 const manager = Command.make("manager").pipe(
   Command.withDescription("Machines and their managers"),
   Command.withSubcommands([
     ManagerStart.start,
+    ManagerId.id,
     ManagerList.list,
     ManagerGet.get,
     ManagerDrain.drain,
@@ -90,7 +102,7 @@ const worker = Command.make("worker").pipe(
 
 const event = Command.make("event").pipe(
   Command.withDescription("The log of everything that happened"),
-  Command.withSubcommands([EventList.list, EventTail.tail])
+  Command.withSubcommands([EventList.list, EventTail.tail, EventExport.exportSuite])
 )
 
 const token = Command.make("token").pipe(
@@ -115,7 +127,7 @@ const root = Command.make("muster").pipe(
     { group: "Machines", commands: [dev, server, manager, worker] },
     {
       group: "The rest",
-      commands: [event, token, config, doctor, admin, Completion.make((): Command.Command.Any => root)]
+      commands: [event, replay, token, config, doctor, admin, Completion.make((): Command.Command.Any => root)]
     }
   ]),
   Command.withGlobalFlags(Params.globals)

@@ -5,6 +5,7 @@
 import { Cause, Data, Predicate } from "effect"
 import { CliError } from "effect/cli"
 import * as ExitCode from "./ExitCode.ts"
+import * as Show from "./Show.ts"
 
 /** An error of the command line itself. */
 export class CommandFailed extends Data.TaggedError("CommandFailed")<{
@@ -67,7 +68,8 @@ const known: Readonly<Record<string, Known>> = {
   ProfileUnusable: { exitCode: ExitCode.error, advice: "--data-dir or MUSTER_DATA_DIR name another data directory" }
 }
 
-const oneLine = (text: string): string => text.replaceAll(/\s*\n\s*/g, " ").trim()
+/** What is told comes from files and from others: nothing of it may reach the terminal as a command. */
+const oneLine = (text: string): string => Show.line(text.replaceAll(/\s*\n\s*/g, " "))
 
 const cliLine = (error: CliError.NonShowHelpErrors): string => {
   switch (error._tag) {

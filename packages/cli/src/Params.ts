@@ -42,7 +42,16 @@ export const dataDir = GlobalFlag.Setting("data-dir")({
     Flag.optional
   )
 })
-export const globals = [output, url, token, dataDir] as const
+export const tlsCa = GlobalFlag.Setting("tls-ca")({
+  flag: Flag.String("tls-ca").pipe(
+    Flag.withMetavar("FILE"),
+    Flag.withDescription(
+      "Authorities whose word is taken for coordinators' certificates (default: MUSTER_TLS_CA, the profile, the system's)"
+    ),
+    Flag.optional
+  )
+})
+export const globals = [output, url, token, dataDir, tlsCa] as const
 
 // Checks. Each names what is allowed in words of its own: what a schema says is for programmers.
 
@@ -114,6 +123,17 @@ export const tags = (name: string, description: string): Flag.Flag<ReadonlyArray
 
 export const givenName = (description: string): Flag.Flag<string> =>
   flag("name", "NAME", description, "1 to 255 characters on one line", accepted(Schema.is(Name)))
+
+export const file = (name: string, description: string) =>
+  Flag.String(name).pipe(Flag.withMetavar("FILE"), Flag.withDescription(description), Flag.optional)
+
+export const managerDirectory = Flag.String("directory").pipe(
+  Flag.withMetavar("DIR"),
+  Flag.withDescription(
+    "Where it keeps its identity, its journal and logs (default: MUSTER_MANAGER_DIR, ~/.muster/manager)"
+  ),
+  Flag.optional
+)
 
 export const limit = wholeNumber("limit", "Most items to show", 1, 1_000_000_000).pipe(Flag.optional)
 

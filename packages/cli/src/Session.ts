@@ -19,6 +19,7 @@ const flags = Effect.gen(function* () {
   return Settings.fromOptions({
     url: yield* Params.url,
     token: yield* Params.token,
+    tlsCa: yield* Params.tlsCa,
     dataDir: yield* Params.dataDir,
     output: yield* Params.output
   })
@@ -51,7 +52,7 @@ export const longPatience = "1 minute"
 
 /** Connects; the connection closes with the scope. `patience`: how long nobody may answer. */
 export const connect = Effect.fn("Session.connect")(function* (patience: Duration.Input = shortPatience) {
-  const { token, url } = yield* settings
+  const { tlsCa, token, url } = yield* settings
   const { err } = yield* Screen.Screen
   const client = yield* Effect.promise(() => import("@muster/client/MusterClient"))
   let isLost = false
@@ -59,6 +60,7 @@ export const connect = Effect.fn("Session.connect")(function* (patience: Duratio
     url: url.value.split(","),
     // Without a token the coordinator says what is missing; if there is none, that is the first thing to know.
     token: token.value ?? "",
+    ...(tlsCa.value === undefined ? {} : { caFile: tlsCa.value }),
     connectTimeout: patience,
     repeatFor: longPatience,
     onConnection: (connected) => {

@@ -19,6 +19,8 @@ export interface Setting<A = string | undefined> {
 export interface Settings {
   readonly url: Setting<string>
   readonly token: Setting
+  /** File with the authorities that sign coordinators' certificates. */
+  readonly tlsCa: Setting
   readonly dataDir: Setting<string>
   readonly output: Setting<Output.Format>
   readonly databaseUrl: Setting
@@ -28,6 +30,7 @@ export interface Settings {
 export interface Flags {
   readonly url?: string | undefined
   readonly token?: string | undefined
+  readonly tlsCa?: string | undefined
   readonly dataDir?: string | undefined
   readonly output?: Output.Format | undefined
   readonly databaseUrl?: string | undefined
@@ -87,6 +90,11 @@ export const resolve = Effect.fn("Settings.resolve")(function* (
       variable: ["MUSTER_TOKEN", environment["MUSTER_TOKEN"]],
       profile: [file, profile.token]
     }),
+    tlsCa: pick({
+      flag: ["--tls-ca", flags.tlsCa],
+      variable: ["MUSTER_TLS_CA", environment["MUSTER_TLS_CA"]],
+      profile: [file, profile.caFile]
+    }),
     dataDir: { ...dataDir, value: directory },
     output: { ...output, value: output.value },
     databaseUrl: pick({
@@ -103,6 +111,7 @@ export const fromOptions = (flags: {
 }): Flags => ({
   url: flags.url && Option.getOrUndefined(flags.url),
   token: flags.token && Option.getOrUndefined(flags.token),
+  tlsCa: flags.tlsCa && Option.getOrUndefined(flags.tlsCa),
   dataDir: flags.dataDir && Option.getOrUndefined(flags.dataDir),
   output: flags.output && Option.getOrUndefined(flags.output),
   databaseUrl: flags.databaseUrl && Option.getOrUndefined(flags.databaseUrl)

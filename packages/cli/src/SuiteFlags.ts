@@ -2,6 +2,8 @@
 import { Option } from "effect"
 import type { Command } from "effect/cli"
 import { Flag } from "effect/cli"
+import * as Lease from "@muster/domain/Lease"
+import { OnDisconnect } from "@muster/domain/Suite/Spec"
 import type { SuiteSpec } from "@muster/domain/Suite/Spec"
 import type { TaskDefaults } from "@muster/domain/Task/Spec"
 import * as Params from "./Params.ts"
@@ -18,6 +20,16 @@ export const params = {
   maxFails: Params.wholeNumber("max-fails", "Cancel what is queued after so many failed tasks", 1, maxInt).pipe(
     Flag.optional
   ),
+  onDisconnect: Flag.Literals("on-disconnect", OnDisconnect.literals).pipe(
+    Flag.withDescription("What a machine that is cut off does with running tasks (default keep)"),
+    Flag.optional
+  ),
+  leaseDuration: Params.duration(
+    "lease-duration",
+    "With --on-disconnect stop: how long it may go on alone (default 2m)",
+    Lease.shortest,
+    Lease.longest
+  ).pipe(Flag.optional),
   timeout: Params.duration("timeout", "Longest run of one attempt of a task (default: none)").pipe(Flag.optional),
   grace: Params.duration("grace", "Time between TERM and KILL when a task is ended (default 5s)", 0, 3_600_000).pipe(
     Flag.optional
@@ -68,6 +80,8 @@ export const toSpec = (flags: Values): SuiteSpec => {
     ...given("tags", some(flags.tags), same),
     ...given("labels", some(flags.labels), same),
     ...given("maxFails", flags.maxFails, same),
+    ...given("onDisconnect", flags.onDisconnect, same),
+    ...given("leaseDuration", flags.leaseDuration, same),
     ...(Object.keys(defaults).length === 0 ? {} : { defaults })
   }
 }

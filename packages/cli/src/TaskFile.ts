@@ -92,19 +92,22 @@ const parseJson = (name: string, text: string, firstLine = 1): Effect.Effect<unk
     }
   })
 
+/** The parser goes down with what it reads. */
+const yamlReason = (message: string): string => (message.includes("call stack") ? "it is nested too deeply" : message)
+
 const parseYaml = Effect.fn("TaskFile.parseYaml")(function* (name: string, text: string) {
   const Yaml = yield* Effect.promise(() => import("yaml"))
   const lineCounter = new Yaml.LineCounter()
-  const document = Yaml.parseDocument(text, { lineCounter, prettyErrors: false })
+  const document = Yaml.parseDocument(text, { lineCounter, prettyErrors: false, logLevel: "error" })
   const [error] = document.errors
   if (error !== undefined) {
     const { col, line } = lineCounter.linePos(error.pos[0])
-    return yield* malformed(name, line, col, error.message)
+    return yield* malformed(name, line, col, yamlReason(error.message))
   }
   return yield* Effect.try({
     // Aliases may repeat each other without end; what they expand to is bounded.
     try: (): unknown => document.toJS({ maxAliasCount: 10_000 }),
-    catch: (cause) => malformed(name, 1, 1, cause instanceof Error ? cause.message : String(cause))
+    catch: (cause) => malformed(name, 1, 1, yamlReason(cause instanceof Error ? cause.message : String(cause)))
   })
 })
 

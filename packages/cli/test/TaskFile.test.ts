@@ -40,6 +40,7 @@ describe("a file of tasks", () => {
       assert.match(yield* refusal(`${late.slice(0, -2)}x]`, "json"), /^file:1502:3: Expected ',' or ']'/)
       assert.match(yield* refusal("- program: a\n- program: 'b\n", "yaml"), /^file:\d+:\d+: Missing closing 'quote/)
       assert.match(yield* refusal("a:\n  - b\n c\n", "yaml"), /^file:\d+:\d+: /)
+      assert.match(yield* refusal(`a: ${"[".repeat(20_000)}`, "yaml"), /^file:\d+:\d+: it is nested too deeply$/)
     })
   )
 

@@ -1,6 +1,6 @@
 /** Commands against a real coordinator, manager and workers. */
 import { assert, describe, it } from "@effect/vitest"
-import { Effect } from "effect"
+import { Effect, Schedule } from "effect"
 import { inject } from "vitest"
 import { mkdtemp, rm, writeFile } from "node:fs/promises"
 import { tmpdir } from "node:os"
@@ -33,6 +33,21 @@ const finishedSuite = Effect.gen(function* () {
   ])
   assert.strictEqual(code, 5)
   return JSON.parse(out)
+})
+
+describe("muster manager id", () => {
+  it.live("gives a manager its id before it has run, and the same ever after", () =>
+    Effect.gen(function* () {
+      const path = yield* directory
+      const first = yield* Muster.run(["manager", "id", "--directory", join(path, "new")])
+      assert.match(first.out, /^[0-9a-z]{16}\n$/)
+      const again = yield* Muster.run(["manager", "id", "--directory", join(path, "new")])
+      assert.deepStrictEqual(again, first)
+      const broken = yield* Muster.run(["manager", "id", "--directory", "/dev/null/x"])
+      assert.strictEqual(broken.code, 1)
+      assert.match(broken.err, /^muster: cannot use \/dev\/null\/x: /)
+    })
+  )
 })
 
 describe("muster run", () => {
@@ -310,6 +325,58 @@ describe("task logs", () => {
       const { out } = yield* Muster.run(["run", "--detach", "--", "sh", "-c", "echo one; sleep 0.5; echo two"])
       const logs = yield* Muster.run(["task", "logs", "--follow", `${out.trim()}.0`])
       assert.strictEqual(logs.out, "one\ntwo\n")
+    })
+  )
+})
+
+describe("task explain", () => {
+  it.live("says in sentences why a task is in its state, now and as it was", () =>
+    Effect.gen(function* () {
+      const suite = yield* finishedSuite
+      const failed = yield* Muster.run(["task", "explain", `${suite.id}.1`])
+      assert.strictEqual(failed.code, 0, failed.err)
+      assert.match(
+        failed.out,
+        new RegExp(`^task ${suite.id}\\.1 is failed at \\S+\\n\\nIt is failed: its only attempt, on `)
+      )
+      assert.include(failed.out.replaceAll("\n", " "), "failed with exit code 3")
+      assert.include(failed.out.replaceAll("\n", " "), "it was not tried again: it has no retries")
+      assert.include(failed.out, `What helps: muster task retry ${suite.id}.1\n`)
+      assert.match(failed.out, /WHEN +WHAT +BY +EVENT +VERSION\n/)
+      assert.match(failed.out, /stderr \(end\)\nerr 3\n$/)
+
+      const json = yield* Muster.json(["task", "explain", `${suite.id}.1`])
+      assert.strictEqual(json.state, "failed")
+      assert.strictEqual(json.attempts[0].exitCode, 3)
+      const submitted = yield* Muster.json(["task", "explain", `${suite.id}.1`, "--at", json.submitted.at])
+      assert.strictEqual(submitted.state, "queued")
+      assert.lengthOf(submitted.history, 1)
+
+      const early = yield* Muster.run(["task", "explain", `${suite.id}.1`, "--at", "1d"])
+      assert.strictEqual(early.code, 2)
+      assert.match(early.err, /^muster: at is "1d"; allowed: a time from \S+ on, when task \S+ was submitted\n$/)
+      const wrong = yield* Muster.run(["task", "explain", `${suite.id}.1`, "--at", "soon"])
+      assert.strictEqual(wrong.code, 2)
+      assert.match(wrong.err, /^muster: --at is "soon"; allowed: a time such as /)
+      assert.strictEqual((yield* Muster.run(["task", "explain", `${suite.id}.9`])).code, 4)
+    })
+  )
+
+  it.live("says what keeps a task waiting, fitting the width of a terminal", () =>
+    Effect.gen(function* () {
+      const created = yield* Muster.run(["run", "--detach", "--tags", "no-such-tag", "--", "true"])
+      const id = created.out.trim()
+      // The planner hears of the suite a moment after its commit.
+      const { out } = yield* Effect.repeat(Muster.run(["task", "explain", `${id}.0`], { columns: 60 }), {
+        until: ({ out: text }) => !text.includes("has not heard yet"),
+        schedule: Schedule.spaced("10 millis")
+      })
+      assert.include(out, "lacks the tag no-such-tag that the suite asks for")
+      assert.include(out, "--tags no-such-tag")
+      for (const line of out.split("\n").filter((each) => !each.startsWith("What helps"))) {
+        assert.isAtMost(line.length, 60, line)
+      }
+      yield* Muster.run(["suite", "cancel", id])
     })
   )
 })

@@ -40,6 +40,13 @@ describe("a command line that is wrong ends 2", () => {
     ["run --workers 257 -- true", '--workers is "257"; allowed: a whole number from 1 to 256'],
     ["run --timeout=-5s -- true", /^--timeout is "-5s"; allowed: a duration such as 500ms/],
     ["run --timeout soon -- true", /^--timeout is "soon"; allowed: a duration such as 500ms/],
+    ["run --on-disconnect maybe -- true", /^--on-disconnect is "maybe"; allowed: .*keep.*stop/],
+    [
+      "suite create --on-disconnect stop --lease-duration 4s",
+      '--lease-duration is "4s"; allowed: a duration such as 500ms, 90s, 5m or 1h30m, from 5s to 1d'
+    ],
+    ["suite create --lease-duration 30s", 'leaseDuration is 30000; allowed: nothing without onDisconnect: "stop"'],
+    ["run --lease-duration 30s -- true", 'leaseDuration is 30000; allowed: nothing without onDisconnect: "stop"'],
     ["run --retries 101 -- true", '--retries is "101"; allowed: a whole number from 0 to 100'],
     ["run --tags a\tb -- true", /^--tags is "a\\tb"; allowed: up to 64 words/],
     ["run --env FOO -- true", '--env is "FOO"; allowed: NAME=VALUE'],

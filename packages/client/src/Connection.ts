@@ -2,6 +2,8 @@
  * One WebSocket to whichever coordinator answers, opened again whenever it breaks. Requests that a broken connection or a
  * busy coordinator left unanswered are sent again: all that change something carry a command id, so twice is once.
  */
+import { readFileSync } from "node:fs"
+import { createSecureContext } from "node:tls"
 import { Duration, Effect, Layer, Redacted, Schedule, Stream } from "effect"
 import type { Scope } from "effect"
 import { Headers } from "effect/http"
@@ -9,7 +11,7 @@ import { RpcClient, RpcMiddleware } from "effect/rpc"
 import type { RpcClientError, RpcGroup } from "effect/rpc"
 import * as Socket from "effect/socket/Socket"
 import * as NodeWS from "@effect/platform-node/NodeWS"
-import type { InvalidInput } from "@muster/domain/Errors"
+import { InvalidInput } from "@muster/domain/Errors"
 import { AdminOnly } from "@muster/domain/Rpc/Authentication"
 import { ClientRpcs } from "./TrustedRpcs.ts"
 import * as Serialization from "@muster/domain/Rpc/Serialization"
@@ -18,8 +20,13 @@ import { ServerUnreachable } from "./Errors.ts"
 import * as Reachability from "./Reachability.ts"
 
 export interface Options {
-  /** Coordinators, such as `http://127.0.0.1:7117`. With several, each new connection goes to the next one. */
+  /**
+   * Coordinators, such as `http://127.0.0.1:7117` or `https://muster.example.org`. With several, each new connection goes
+   * to the next one.
+   */
   readonly url: string | ReadonlyArray<string>
+  /** PEM file with the authorities whose word is taken for coordinators' certificates, in place of the system's. */
+  readonly caFile?: string
   readonly token: string | Redacted.Redacted
   /** How long to go on trying before the first connection (default 5 s). Zero: fail at the first refusal. */
   readonly connectTimeout?: Duration.Input
@@ -63,6 +70,35 @@ const isConnectionError = <E>(error: E): error is Extract<E, RpcClientError.RpcC
 /** Errors that may be gone on the next try. */
 const isPassing = (error: unknown): boolean => isConnectionError(error) || isTagged(error, "Unavailable")
 
+/** Certificates are always checked, also where the environment tells Node not to. */
+const webSocketConstructor = (ca: string | undefined) =>
+  Layer.succeed(Socket.WebSocketConstructor)(
+    (url, options) =>
+      new NodeWS.WebSocket(url, typeof options === "string" || Array.isArray(options) ? options : options?.protocols, {
+        rejectUnauthorized: true,
+        ...(ca === undefined ? {} : { ca })
+      })
+  )
+
+const readAuthorities = (file: string | undefined): Effect.Effect<string | undefined, InvalidInput> =>
+  file === undefined
+    ? Effect.undefined
+    : Effect.try({
+        try: () => {
+          const text = readFileSync(file, "utf8")
+          // Says what is wrong with it now and not at the first connection.
+          createSecureContext({ ca: text })
+          if (!text.includes("BEGIN CERTIFICATE")) throw new Error("there is none in it")
+          return text
+        },
+        catch: () =>
+          new InvalidInput({
+            field: "the authorities' file (MUSTER_TLS_CA)",
+            value: JSON.stringify(file),
+            expected: "a file of certificates in PEM that may be read"
+          })
+      })
+
 const tokenLayer = (token: Redacted.Redacted) =>
   RpcMiddleware.layerClient(AdminOnly, ({ next, request }) =>
     next({ ...request, headers: Headers.set(request.headers, "authorization", `Bearer ${Redacted.value(token)}`) })
@@ -75,6 +111,7 @@ export const make = Effect.fnUntraced(function* (
   const addresses = yield* Effect.forEach(typeof options.url === "string" ? [options.url] : options.url, Address.parse)
   const url = addresses.map((address) => address.url).join(", ")
   const token = typeof options.token === "string" ? Redacted.make(options.token) : options.token
+  const ca = yield* readAuthorities(options.caFile)
   let attempts = 0
   let wasConnected = false
   let isClosing = false
@@ -96,7 +133,7 @@ export const make = Effect.fnUntraced(function* (
       Layer.provide([
         // By `ws`: Node's own takes longer for each message and cannot hold back who sends too much.
         Layer.effect(Socket.Socket, Socket.makeWebSocket(nextAddress, { openTimeout })).pipe(
-          Layer.provide(NodeWS.layerWebSocketConstructor)
+          Layer.provide(webSocketConstructor(ca))
         ),
         Serialization.layer,
         Layer.succeed(RpcClient.ConnectionHooks, hooks)

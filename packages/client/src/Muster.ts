@@ -14,6 +14,7 @@
  */
 import { Effect, ManagedRuntime, Stream } from "effect"
 import type { Duration } from "effect"
+import type { TaskExplanation } from "@muster/domain/Explanation/View"
 import type { Handler } from "@muster/domain/Handler"
 import { SuiteId, TaskId } from "@muster/domain/Suite/Id"
 import type { CancelMode } from "@muster/domain/Suite/Spec"
@@ -175,6 +176,12 @@ export class Muster implements AsyncDisposable {
   async task(id: string): Promise<TaskDetail> {
     const taskId = await Effect.runPromise(decodeTaskId(id))
     return this.#runtime.runPromise(MusterClient.use((client) => client.getTask(taskId)))
+  }
+
+  /** Why a task is in its state, now or `at` a past time: `2026-11-24T18:20:00Z`, or `10m` for ten minutes ago. */
+  async explain(id: string, options?: { readonly at?: string }): Promise<TaskExplanation> {
+    const taskId = await Effect.runPromise(decodeTaskId(id))
+    return this.#runtime.runPromise(MusterClient.use((client) => client.explainTask(taskId, options)))
   }
 
   /** A task's output in parts; with `follow` also what is still to come. */

@@ -128,6 +128,9 @@ const make = Effect.fnUntraced(function* (options: Options) {
   const listSuites = (query: Query<"ListSuites"> = {}) =>
     list((page) => rpc.ListSuites({ ...query, ...page }), query.limit)
   const getTask = (taskId: TaskId) => call(rpc.GetTask({ taskId }))
+  /** Why a task is in its state; `at`: at another time than now, as `2026-11-24T18:20:00Z` or, for ten minutes ago, `10m`. */
+  const explainTask = (taskId: TaskId, { at }: { readonly at?: string } = {}) =>
+    call(rpc.ExplainTask(at === undefined ? { taskId } : { taskId, at }))
   const listTasks = (query: Query<"ListTasks">) => list((page) => rpc.ListTasks({ ...query, ...page }), query.limit)
 
   /** The suite now and after each change, until nothing is pending. `interval`: shortest time between two, in milliseconds. */
@@ -242,6 +245,7 @@ const make = Effect.fnUntraced(function* (options: Options) {
     getSuite,
     listSuites,
     getTask,
+    explainTask,
     listTasks,
     watch,
     results,
@@ -267,6 +271,12 @@ const make = Effect.fnUntraced(function* (options: Options) {
     listEvents: (query: Query<"ListEvents"> = {}) => list((page) => rpc.ListEvents({ ...query, ...page }), query.limit),
     /** Events as they are stored, from now on. */
     tailEvents: (query: Query<"TailEvents"> = {}) => stream(() => rpc.TailEvents(query)),
+
+    /**
+     * All that happened to a suite, to be taken elsewhere: a header, then the events that it announces. When the connection
+     * breaks it begins again, with a header of its own.
+     */
+    exportSuite: (suiteId: SuiteId) => stream(() => rpc.ExportSuite({ suiteId })),
 
     createToken: (name: string, role: Role) =>
       Effect.flatMap(decodeName(name), (decoded) => call(rpc.CreateToken({ name: decoded, role }))),

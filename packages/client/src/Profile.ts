@@ -10,6 +10,8 @@ import * as Path from "node:path"
 export const Profile = Schema.Struct({
   url: Schema.optionalKey(Schema.String),
   token: Schema.optionalKey(Schema.String),
+  /** PEM file with the authorities that sign coordinators' certificates. */
+  caFile: Schema.optionalKey(Schema.String),
   /** Of the coordinators' database, for `muster admin`. */
   databaseUrl: Schema.optionalKey(Schema.String)
 })
@@ -84,10 +86,10 @@ export class NotConfigured extends Data.TaggedError("NotConfigured")<{
   }
 }
 
-/** What is given, else `MUSTER_URL` and `MUSTER_TOKEN`, else what the profile says. */
+/** What is given, else `MUSTER_URL`, `MUSTER_TOKEN` and `MUSTER_TLS_CA`, else what the profile says. */
 export const resolve = Effect.fn("Profile.resolve")(function* <Url = string, Token = string>(
   environment: Environment,
-  given: { readonly url?: Url; readonly token?: Token } = {}
+  given: { readonly url?: Url; readonly token?: Token; readonly caFile?: string } = {}
 ) {
   const directory = dataDirectory(environment)
   const profile = yield* read(directory)
@@ -95,5 +97,6 @@ export const resolve = Effect.fn("Profile.resolve")(function* <Url = string, Tok
   const token = given.token ?? (environment["MUSTER_TOKEN"] || profile.token)
   if (url === undefined) return yield* new NotConfigured({ missing: "url", profile: path(directory) })
   if (token === undefined) return yield* new NotConfigured({ missing: "token", profile: path(directory) })
-  return { url, token }
+  const caFile = given.caFile ?? (environment["MUSTER_TLS_CA"] || profile.caFile)
+  return { url, token, ...(caFile === undefined ? {} : { caFile }) }
 })

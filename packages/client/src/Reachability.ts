@@ -4,19 +4,10 @@
 import { Effect } from "effect"
 import type { RpcClientError } from "effect/rpc"
 import { createConnection } from "node:net"
+import * as OpenProblem from "@muster/domain/Rpc/OpenProblem"
 import type { Address } from "./Address.ts"
 
 const patience = "2 seconds"
-
-const reasons: Readonly<Record<string, string>> = {
-  ECONNREFUSED: "connection refused",
-  ENOTFOUND: "there is no such host",
-  EAI_AGAIN: "the name of the host cannot be looked up",
-  EHOSTUNREACH: "no route to the host",
-  ENETUNREACH: "no route to the network",
-  ECONNRESET: "connection reset",
-  ETIMEDOUT: "no answer"
-}
 
 /** Connects for a moment: the reason why that fails, or nothing. */
 const tryPort = ({ host, port }: Address): Effect.Effect<string | undefined> =>
@@ -27,13 +18,18 @@ const tryPort = ({ host, port }: Address): Effect.Effect<string | undefined> =>
       resume(Effect.succeed(undefined))
     })
     socket.once("error", (error: NodeJS.ErrnoException) =>
-      resume(Effect.succeed(reasons[error.code ?? ""] ?? error.message))
+      resume(Effect.succeed(OpenProblem.explainNetwork(error.code) ?? error.message))
     )
     return Effect.sync(() => socket.destroy())
   }).pipe(Effect.timeoutOrElse({ duration: patience, orElse: () => Effect.succeed("no answer") }))
 
-const fromError = ({ reason }: RpcClientError.RpcClientError): string => {
+const fromError = (addresses: ReadonlyArray<Address>, error: RpcClientError.RpcClientError): string => {
+  const { reason } = error
+  const tls = OpenProblem.explainTls(error)
+  if (tls !== undefined) return tls
   if (reason._tag === "SocketOpenError") {
+    const isPlain = addresses.some(({ rpc }) => rpc.startsWith("ws:"))
+    if (isPlain && OpenProblem.codeOf(error) === "ECONNRESET") return OpenProblem.perhapsTls
     return "something listens there, but it does not answer as a Muster coordinator does"
   }
   return reason._tag.startsWith("Socket") ? "the connection was lost" : reason.message
@@ -46,5 +42,5 @@ export const explain = (
 ): Effect.Effect<string> =>
   Effect.map(
     Effect.forEach(addresses, tryPort, { concurrency: "unbounded" }),
-    (found) => found.find((reason) => reason !== undefined) ?? fromError(error)
+    (found) => found.find((reason) => reason !== undefined) ?? fromError(addresses, error)
   )

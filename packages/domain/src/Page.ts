@@ -2,6 +2,7 @@
  * Lists come in pages: at most `limit` items, and a cursor when there is more.
  */
 import { Schema } from "effect"
+import { Text } from "./Text.ts"
 
 export const defaultLimit = 50
 /** Over HTTP. RPC clients that stream whole lists may ask for `maxRpcLimit`. */
@@ -16,5 +17,5 @@ export const page = <Item extends Schema.Top>(item: Item) =>
 export const query = {
   limit: Schema.optionalKey(Schema.Int.check(Schema.isBetween({ minimum: 1, maximum: maxRpcLimit }))),
   /** Where the page before ended: its `nextCursor`. */
-  cursor: Schema.optionalKey(Schema.String)
+  cursor: Schema.optionalKey(Text)
 }

@@ -23,6 +23,12 @@ export const Name = NonEmptyText.check(
   Schema.isPattern(/^[^\n\r]*$/, { expected: "a single line" })
 )
 
+/**
+ * Names a command, so that it is done once however often it is sent. It stands under a key of the log: one that cannot be
+ * stored would fail everything that is committed with it.
+ */
+export const CommandId = NonEmptyText.check(Schema.isMaxLength(128, { expected: "an id of at most 128 characters" }))
+
 /** A tag or label: 1 to 128 characters without white space or commas (`key:value` by convention). */
 export const Tag = NonEmptyText.check(
   Schema.isMaxLength(128, { expected: "a tag or label of at most 128 characters" }),

@@ -9,6 +9,7 @@ import * as ReadModels from "@muster/domain/Doctor/ReadModels"
 import * as Schema from "@muster/domain/Doctor/Schema"
 import * as Server from "@muster/domain/Doctor/Server"
 import * as Storage from "@muster/domain/Doctor/Storage"
+import type { LeaseTerms } from "@muster/domain/Suite/Spec"
 
 /** Severities of the findings of a check. */
 const of = (found: ReadonlyArray<Finding>, check: string) =>
@@ -164,10 +165,10 @@ describe("the doctor judges what stands in the database", () => {
 
   it("gives leases, assignments and cancellations their time", () => {
     const one = { suiteId: "s", managerId: "m", epoch: 1, tasks: 2 }
-    const severity = (milliseconds: number | null) => {
+    const severity = (milliseconds: number | null, terms: LeaseTerms = {}) => {
       const found = Leases.judge({
-        leases: [{ ...one, milliseconds }],
-        assignments: [{ ...one, milliseconds }],
+        leases: [{ ...one, milliseconds, terms }],
+        assignments: [{ ...one, milliseconds, terms }],
         cancelling: milliseconds === null ? [] : [{ ...one, milliseconds }]
       })
       areWellFormed(found)
@@ -177,6 +178,10 @@ describe("the doctor judges what stands in the database", () => {
     assert.deepStrictEqual(severity(60_000), ["error", "warning", "ok"])
     assert.deepStrictEqual(severity(300_000), ["error", "warning", "warning"])
     assert.deepStrictEqual(severity(null), ["error", "warning", "ok"])
+    // Nobody may have these before the machine that was cut off must have ended them: 102 s later.
+    const stop = { onDisconnect: "stop", leaseDuration: 100_000 } as const
+    assert.deepStrictEqual(severity(161_999, stop), ["ok", "ok", "ok"])
+    assert.deepStrictEqual(severity(162_000, stop), ["error", "warning", "ok"])
   })
 
   it("says how much of the read models it has compared", () => {

@@ -18,7 +18,8 @@ const Suites = Schema.Literals([suite(1), suite(2)])
 const ofSuite = { ...ofSession, suiteId: Suites }
 
 const ready = Schema.TaggedStruct("Ready", ofSession)
-const assign = Schema.TaggedStruct("Assign", ofSuite)
+const MaybeLease = Schema.UndefinedOr(Schema.Struct({ duration: Schema.Literal(5_000), margin: Schema.Literal(1_050) }))
+const assign = Schema.TaggedStruct("Assign", { ...ofSuite, lease: MaybeLease })
 const released = Schema.TaggedStruct("Released", ofSuite)
 const changeActivity = Schema.TaggedStruct("ChangeActivity", {
   ...ofSession,
@@ -32,7 +33,8 @@ const relative = sequences<Manager.ManagerCommand>(
     Schema.TaggedStruct("Connect", {
       ...addressed,
       instance: Schema.Literals(["a", "b", "c", "d", "e"]),
-      spec: Specs
+      spec: Specs,
+      gone: Schema.Array(Schema.Literals(["a", "b", "c", "d", "e"]))
     }),
     ready,
     ready,
@@ -47,7 +49,7 @@ const relative = sequences<Manager.ManagerCommand>(
     Schema.TaggedStruct("Unassign", ofSuite),
     Schema.TaggedStruct("Disconnect", { ...ofSession, reason: Manager.SuspectReason }),
     Schema.TaggedStruct("Resume", ofSession),
-    Schema.TaggedStruct("Lose", { ...ofSession, reason: Manager.SuspectReason }),
+    Schema.TaggedStruct("Lose", { ...ofSession, reason: Manager.SuspectReason, since: Schema.Literal(0) }),
     Schema.TaggedStruct("Leave", ofSession),
     Schema.TaggedStruct("RequestDrain", { ...addressed, draining: Schema.Boolean, actor }),
     Schema.TaggedStruct("RequestShutdown", { ...addressed, mode: Manager.ShutdownMode, actor }),
@@ -65,7 +67,9 @@ const commands = Arbitrary.map(relative, (given) => {
   let state = Manager.initial()
   return given.map((command) => {
     const current = Manager.epochOf(state)
-    const aimed = "epoch" in command ? { ...command, epoch: epoch(current + offset(command.epoch)) } : command
+    const since = state._tag === "Suspected" ? state.since : 0
+    const judged = command._tag === "Lose" ? { ...command, since } : command
+    const aimed = "epoch" in judged ? { ...judged, epoch: epoch(current + offset(judged.epoch)) } : judged
     state = step(Manager.decider, state, aimed).state
     return aimed
   })
@@ -97,7 +101,7 @@ it.prop("states survive as snapshots", [commands], ([given]) => {
 
 it.prop("lies add few events, however many they are", [Schema.Array(Schema.Int)], ([numbers]) => {
   let state = run(Manager.decider, [
-    { _tag: "Connect", managerId: manager(1), instance: "a", spec: spec(), now: 0 }
+    { _tag: "Connect", managerId: manager(1), instance: "a", spec: spec(), gone: [], now: 0 }
   ] as const).state
   let total = 0
   let events = 0
@@ -185,3 +189,26 @@ it.effect("the generated commands lead to every event", () =>
     )
   })
 )
+
+it.prop("what is owed of a lease is remembered until it is known to be over", [commands], ([given]) => {
+  const { state, steps } = run(Manager.decider, given)
+  const events = steps.flatMap((one) => one.events)
+  let lease: object | undefined
+  const open: Array<number> = []
+  for (const event of events) {
+    if (event._tag === "ManagerAssigned") lease = event.lease
+    else if (event._tag === "ManagerReleased") lease = undefined
+    else if (event._tag === "ManagerLost" || event._tag === "ManagerLeft") {
+      const leaseEnd = event._tag === "ManagerLost" ? event.leaseEnd : undefined
+      assert.strictEqual(leaseEnd !== undefined, event._tag === "ManagerLost" && lease !== undefined)
+      if (leaseEnd === "open") open.push(event.epoch)
+      lease = undefined
+    }
+  }
+  const remembered = Manager.owedReclaims(state).filter((session) => session.lease !== undefined)
+  // No process gets a second session, so none of the five is forgotten.
+  assert.deepStrictEqual(
+    remembered.map((session) => Number(session.epoch)),
+    open
+  )
+})

@@ -4,6 +4,7 @@
 /* oxlint-disable vitest/expect-expect -- given/when/gives asserts */
 import { assert, describe, it } from "@effect/vitest"
 import { replay } from "@muster/domain/Decider"
+import * as Lease from "@muster/domain/Lease"
 import * as Manager from "@muster/domain/Manager"
 import * as GivenWhenThen from "./support/GivenWhenThen.ts"
 import { epoch, manager, spec, start, suite } from "./support/Arbitraries.ts"
@@ -26,7 +27,13 @@ const connected: typeof Manager.ManagerConnected.Type = {
 const ready: typeof Manager.ManagerReady.Type = { _tag: "ManagerReady", epoch: one, at }
 const assigned: typeof Manager.ManagerAssigned.Type = { _tag: "ManagerAssigned", epoch: one, suiteId: suite(1), at }
 const releasing: Manager.ManagerEvent = { _tag: "ManagerReleaseRequested", epoch: one, suiteId: suite(1), at }
-const suspected: Manager.ManagerEvent = { _tag: "ManagerSuspected", epoch: one, reason: "disconnected", at }
+const suspected: typeof Manager.ManagerSuspected.Type = {
+  _tag: "ManagerSuspected",
+  epoch: one,
+  reason: "disconnected",
+  at
+}
+const reconnected: Manager.ManagerEvent = { _tag: "ManagerReconnected", epoch: one, at }
 const lost: Manager.ManagerEvent = { _tag: "ManagerLost", epoch: one, reason: "silent", suiteId: null, at }
 const left: Manager.ManagerEvent = { _tag: "ManagerLeft", epoch: one, suiteId: null, at }
 const draining: Manager.ManagerEvent = { _tag: "ManagerDrainRequested", actor: "admin", at }
@@ -38,15 +45,21 @@ const idle = [...online, ready]
 const busy = [...idle, assigned]
 const fenced = new Manager.SessionFenced({ managerId, epoch: one, current: one })
 
-const connect = (instance: string): Manager.ManagerCommand => ({
+const connect = (instance: string, gone: ReadonlyArray<string> = []): Manager.ManagerCommand => ({
   _tag: "Connect",
   managerId,
   instance,
   spec: spec(),
+  gone,
   now
 })
 const ofSession = { managerId, epoch: one, now }
-const assign = (number: number): Manager.ManagerCommand => ({ _tag: "Assign", ...ofSession, suiteId: suite(number) })
+const assign = (number: number, lease?: Lease.Lease): Manager.ManagerCommand => ({
+  _tag: "Assign",
+  ...ofSession,
+  suiteId: suite(number),
+  lease
+})
 const unassign = (number: number): Manager.ManagerCommand => ({
   _tag: "Unassign",
   ...ofSession,
@@ -153,7 +166,7 @@ describe("a session", () => {
   })
 
   it("is lost once, with what it had", () => {
-    const lose: Manager.ManagerCommand = { _tag: "Lose", ...ofSession, reason: "silent" }
+    const lose: Manager.ManagerCommand = { _tag: "Lose", ...ofSession, reason: "silent", since: at }
     const expected: Manager.ManagerEvent = {
       _tag: "ManagerLost",
       epoch: one,
@@ -161,13 +174,20 @@ describe("a session", () => {
       suiteId: suite(1),
       at: now
     }
-    given(...busy)
-      .when(lose)
-      .gives(expected)
     given(...busy, suspected)
       .when(lose)
       .gives(expected)
     given(...busy, lost)
+      .when(lose)
+      .givesNothing()
+  })
+
+  it("is not lost when it was heard from since, whether or not it is suspected again", () => {
+    const lose: Manager.ManagerCommand = { _tag: "Lose", ...ofSession, reason: "silent", since: at }
+    given(...busy)
+      .when(lose)
+      .givesNothing()
+    given(...busy, suspected, reconnected, { ...suspected, at: at + 1 })
       .when(lose)
       .givesNothing()
   })
@@ -212,7 +232,7 @@ describe("a session", () => {
       { _tag: "ChangeActivity", ...ofSession, activity: "preparing", suiteId: null },
       { _tag: "Disconnect", ...ofSession, reason: "silent" },
       { _tag: "Resume", ...ofSession },
-      { _tag: "Lose", ...ofSession, reason: "silent" },
+      { _tag: "Lose", ...ofSession, reason: "silent", since: at },
       { _tag: "Leave", ...ofSession },
       { _tag: "Released", ...ofSession, suiteId: suite(1) },
       assign(1),
@@ -502,5 +522,78 @@ describe("the view", () => {
   it("shows a manager without a session as offline, with its last one", () => {
     const { state } = given(...busy).when({ _tag: "Leave", ...ofSession })
     assert.deepInclude(Manager.fromState(state), { state: "offline", epoch: one, suiteId: null })
+  })
+})
+
+describe("a suite that asks for a lease", () => {
+  const lease = Lease.make(120_000)
+  const onLease = [...idle, { ...assigned, lease }]
+  const replaced = (leaseEnd: Manager.LeaseEnd): Manager.ManagerEvent => ({
+    _tag: "ManagerLost",
+    epoch: one,
+    reason: "replaced",
+    suiteId: suite(1),
+    leaseEnd,
+    at: now
+  })
+  const owed = (...events: ReadonlyArray<Manager.ManagerEvent>) => Manager.owedReclaims(replay(Manager.decider, events))
+
+  it("is assigned with it, and keeps it while it is given back", () => {
+    given(...idle)
+      .when(assign(1, lease))
+      .gives({ ...assigned, lease, at: now })
+    const state = replay(Manager.decider, [...onLease, releasing])
+    assert.deepStrictEqual("session" in state ? state.session.assignment : null, {
+      suiteId: suite(1),
+      releasing: true,
+      lease
+    })
+  })
+
+  it("has nothing left to wait for when its manager is lost, since that was waited for", () => {
+    const gone: Manager.ManagerEvent = {
+      ...replaced("over"),
+      reason: "disconnected"
+    } as typeof Manager.ManagerLost.Type
+    given(...onLease, suspected)
+      .when({ _tag: "Lose", ...ofSession, reason: "disconnected", since: at })
+      .gives(gone)
+    assert.deepStrictEqual(owed(...onLease, suspected, gone), [{ instance: "a", epoch: one, suiteId: suite(1) }])
+  })
+
+  it("is waited for when another process comes, unless that one has seen that nothing is left", () => {
+    const next = { ...connected, instance: "b", epoch: two, at: now }
+    given(...onLease)
+      .when(connect("b"))
+      .gives(replaced("open"), next)
+    given(...onLease)
+      .when(connect("b", ["x"]))
+      .gives(replaced("open"), next)
+    given(...onLease)
+      .when(connect("b", ["x", "a"]))
+      .gives(replaced("gone"), next)
+    assert.deepStrictEqual(owed(...onLease, replaced("open"), next), [
+      { instance: "a", epoch: one, suiteId: suite(1), lease }
+    ])
+    assert.deepStrictEqual(owed(...onLease, replaced("gone"), next), [{ instance: "a", epoch: one, suiteId: suite(1) }])
+  })
+
+  it("is waited for although the session is forgotten, by those that came after it", () => {
+    const history: Array<Manager.ManagerEvent> = [...onLease, replaced("open")]
+    for (let number = 2; number < 12; number++) {
+      const session = { epoch: epoch(number), at: now }
+      history.push(
+        { ...connected, ...session, instance: String(number) },
+        { ...assigned, ...session },
+        { _tag: "ManagerLeft", suiteId: suite(1), ...session }
+      )
+    }
+    assert.deepStrictEqual(owed(...history)[0], { instance: "4", epoch: epoch(4), suiteId: suite(1), lease })
+  })
+
+  it("does not matter to a manager that says goodbye: it has ended everything", () => {
+    assert.deepStrictEqual(owed(...onLease, { ...left, suiteId: suite(1) }), [
+      { instance: "a", epoch: one, suiteId: suite(1) }
+    ])
   })
 })

@@ -55,6 +55,9 @@ describe("packed results", () => {
     ["a fraction of an outcome", [[7, 1, 0.5, 1_000, 2.25]]],
     ["an end beyond all numbers", [[7, 1, 0, 1_000, 1e300]]],
     ["a start that is no time", [[7, 1, 0, "now", 2.25]]],
+    // JSON can say it, and calculating with it throws.
+    ["a duration that cannot even be compared", [[7, 1, 0, 1_000, JSON.parse('{"valueOf":1,"toString":1}')]]],
+    ["a start that is a list", [[7, 1, 0, [1_000], 2.25]]],
     ["no start and no end", [[7, 1, 0, null, 2.25]]],
     ["an exit code that is none", [[7, 1, 1, 1_000, 2.25, { exitCode: "3" }]]],
     ["a rest that is none", [[7, 1, 1, 1_000, 2.25, 3]]]

@@ -281,7 +281,8 @@ describe("outcomes", () => {
     ["not_started", "failed"],
     ["crashed", "retry"],
     ["lost", "retry"],
-    ["cancelled", "retry"]
+    ["cancelled", "retry"],
+    ["lease_lost", "retry"]
   ] as const)("%s without retries leads to %s", (outcome, next) => {
     assert.strictEqual(nextOf(held(), 1, outcome), next)
   })
@@ -293,7 +294,8 @@ describe("outcomes", () => {
     ["not_started", "retry"],
     ["crashed", "retry"],
     ["lost", "retry"],
-    ["cancelled", "retry"]
+    ["cancelled", "retry"],
+    ["lease_lost", "retry"]
   ] as const)("%s with retries leads to %s", (outcome, next) => {
     assert.strictEqual(nextOf(held({ limit: 1 }), 1, outcome), next)
   })
@@ -305,7 +307,8 @@ describe("outcomes", () => {
     ["not_started", "cancelled"],
     ["crashed", "cancelled"],
     ["lost", "cancelled"],
-    ["cancelled", "cancelled"]
+    ["cancelled", "cancelled"],
+    ["lease_lost", "cancelled"]
   ] as const)("%s after a request to cancel leads to %s", (outcome, next) => {
     const history = [...held({ limit: 5 }), S.cancellationRequested([[0, 0]], "unwanted")]
     assert.strictEqual(nextOf(history, 1, outcome), next)
@@ -337,6 +340,19 @@ describe("outcomes", () => {
       assert.strictEqual(nextOf(history, crashLimit, outcome), "failed")
     }
   )
+
+  it("counts nothing of an attempt that ended with its machine's lease", () => {
+    const history = [...held()]
+    for (let attempt = 1; attempt < 10; attempt++) {
+      assert.strictEqual(nextOf(history, attempt, "lease_lost"), "retry")
+      history.push(
+        S.ended(a, [{ ...S.result(0, attempt, "lease_lost"), next: "retry" }]),
+        S.leased(a, [[0, 0, attempt + 1]])
+      )
+    }
+    assert.strictEqual(nextOf(history, 10, "crashed"), "retry")
+    assert.strictEqual(nextOf(history, 10, "failed"), "failed")
+  })
 
   it("counts crashes and failures apart", () => {
     const history = [

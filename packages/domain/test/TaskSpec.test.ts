@@ -7,7 +7,7 @@ import * as InputProblem from "@muster/domain/Api/InputProblem"
 import * as ByteSize from "@muster/domain/ByteSize"
 import type { InvalidInput } from "@muster/domain/Errors"
 import * as Millis from "@muster/domain/Millis"
-import { SuiteSpec } from "@muster/domain/Suite/Spec"
+import { SuiteSpec, leaseOf } from "@muster/domain/Suite/Spec"
 import { TaskSpec, resolve, resolveRetry } from "@muster/domain/Task/Spec"
 import * as Properties from "./support/Properties.ts"
 
@@ -173,6 +173,35 @@ describe("a suite", () => {
     ["an empty name", { name: "" }, "name", '""', "a value with a length of at least 1"],
     ["a name of two lines", { name: "a\nb" }, "name", '"a\\nb"', "a single line"],
     ["no failure allowed", { maxFails: 0 }, "maxFails", "0", "a value between 1 and 2147483647"],
+    ["neither keep nor stop", { onDisconnect: "end" }, "onDisconnect", '"end"', '"keep" | "stop"'],
+    [
+      "a lease that is too short",
+      { onDisconnect: "stop", leaseDuration: 4_999 },
+      "leaseDuration",
+      "4999",
+      "a duration from 5s to 1d"
+    ],
+    [
+      "a lease that is too long",
+      { onDisconnect: "stop", leaseDuration: "25h" },
+      "leaseDuration",
+      "90000000",
+      "a duration from 5s to 1d"
+    ],
+    [
+      "the length of a lease that it does not ask for",
+      { leaseDuration: 30_000 },
+      "leaseDuration",
+      "30000",
+      'nothing without onDisconnect: "stop"'
+    ],
+    [
+      "the length of a lease where tasks go on",
+      { onDisconnect: "keep", leaseDuration: 30_000 },
+      "leaseDuration",
+      "30000",
+      'nothing without onDisconnect: "stop"'
+    ],
     ["tags in one text", { tags: ["a,b"] }, "tags[0]", '"a,b"', "text without white space and commas"],
     [
       "a priority that is too high",
@@ -194,6 +223,14 @@ describe("a suite", () => {
     const error = InputProblem.fromSchemaError(result.failure)
     assert.deepStrictEqual([error.field, error.value, error.expected], [field, value, expected])
     assert.strictEqual(error.message, `${field} is ${value}; allowed: ${expected}`)
+  })
+
+  it("asks for a lease when it is to stop, of two minutes if it does not say", () => {
+    assert.isUndefined(leaseOf({}))
+    assert.isUndefined(leaseOf({ onDisconnect: "keep" }))
+    assert.deepStrictEqual(leaseOf({ onDisconnect: "stop" }), { duration: 120_000, margin: 2_200 })
+    const spec = Result.getOrThrow(decodeSuite({ onDisconnect: "stop", leaseDuration: "5s" }))
+    assert.deepStrictEqual(leaseOf(spec), { duration: 5_000, margin: 1_050 })
   })
 
   it("may be nothing but that", () => {

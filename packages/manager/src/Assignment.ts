@@ -8,6 +8,7 @@
 import { Context, Effect, Layer, Queue, Result } from "effect"
 import type { Directive } from "@muster/domain/Manager/Directive"
 import type { SuiteId } from "@muster/domain/Suite/Id"
+import { leaseOf } from "@muster/domain/Suite/Spec"
 import * as Activity from "./Activity.ts"
 import { Announcer } from "./Announcer.ts"
 import { Hooks } from "./Hooks.ts"
@@ -16,6 +17,7 @@ import { Machine } from "./Machine.ts"
 import { ManagerConfig } from "./ManagerConfig.ts"
 import { Prefetch } from "./Prefetch.ts"
 import { Reporter } from "./Reporter.ts"
+import { SuiteLease } from "./SuiteLease.ts"
 import { WorkerPool } from "./WorkerPool.ts"
 
 type Assigned = Extract<Directive, { readonly _tag: "Assigned" }>
@@ -54,6 +56,7 @@ const make = Effect.gen(function* () {
   const pool = yield* WorkerPool
   const prefetch = yield* Prefetch
   const reporter = yield* Reporter
+  const lease = yield* SuiteLease
 
   const inbox = yield* Queue.unbounded<Message>()
   let activity = Activity.initial(Date.now())
@@ -79,9 +82,10 @@ const make = Effect.gen(function* () {
     yield* keepLogs(suiteId)
     yield* hooks.prepare(suiteId, spec)
     step({ activity: "executing" })
-    yield* pool.useSuite({ suiteId, defaults: spec.defaults ?? {} }, workers)
+    yield* pool.useSuite({ suiteId, defaults: spec.defaults ?? {}, lease: leaseOf(spec) }, workers)
     yield* prefetch.run(suiteId, workers)
     yield* pool.idle
+    lease.use(undefined, 0)
     // The coordinator is to know how everything ended before it hears that nothing is left.
     yield* reporter.settled(() => true)
     step({ activity: "cleanup" })
@@ -140,6 +144,7 @@ const make = Effect.gen(function* () {
   const abandon = Effect.fn("Assignment.abandon")(function* () {
     prefetch.abandon()
     yield* pool.dismiss({ report: false })
+    lease.use(undefined, 0)
     current = undefined
     next = undefined
     if (activity.activity !== "idle") step({ activity: "idle" })
@@ -159,5 +164,5 @@ const make = Effect.gen(function* () {
 export const layer: Layer.Layer<
   Assignment,
   never,
-  Announcer | Hooks | Machine | ManagerConfig | Prefetch | Reporter | WorkerPool
+  Announcer | Hooks | Machine | ManagerConfig | Prefetch | Reporter | SuiteLease | WorkerPool
 > = Layer.effect(Assignment, make)

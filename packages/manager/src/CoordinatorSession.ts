@@ -5,15 +5,21 @@
  * A session is one `instance`. It survives any number of connections, and any of the coordinators may hold it. It is over
  * when a coordinator says so (`SessionFenced`); the next one is another instance with another epoch.
  */
-import { Cause, Context, Data, Deferred, Effect, Exit, Latch, Layer, Option, Random, Stream } from "effect"
+import { Cause, Context, Data, Deferred, Effect, Exit, Latch, Layer, Option, Random, Result, Stream } from "effect"
 import type { Scope } from "effect"
 import type { Directive } from "@muster/domain/Manager/Directive"
 import { SessionFenced } from "@muster/domain/Manager/Errors"
 import type { Epoch, ManagerId } from "@muster/domain/Manager/Id"
 import type { Activity, ManagerSpec } from "@muster/domain/Manager/Spec"
+import * as Lease from "@muster/domain/Lease"
+import * as OpenProblem from "@muster/domain/Rpc/OpenProblem"
 import * as Backoff from "./Backoff.ts"
+import * as BootClock from "./BootClock.ts"
 import * as Connection from "./Connection.ts"
+import { Instances } from "./Instances.ts"
 import { ManagerConfig } from "./ManagerConfig.ts"
+import { SuiteLease } from "./SuiteLease.ts"
+import * as TlsFiles from "./TlsFiles.ts"
 
 /** Who speaks. */
 export interface Speaker {
@@ -42,10 +48,11 @@ export interface Pulse {
   readonly prefetchMisses: number
 }
 
-/** The coordinator does not accept the token. */
+/** The coordinator does not accept the token, or the certificate. */
 export class TokenRefused extends Data.TaggedError("TokenRefused")<{ readonly url: string; readonly reason: string }> {
   override get message() {
-    return `the coordinator at ${this.url} refuses the token (MUSTER_TOKEN): ${this.reason}`
+    const what = this.reason.includes("certificate") ? "this manager" : "the token (MUSTER_TOKEN)"
+    return `the coordinator at ${this.url} refuses ${what}: ${this.reason}`
   }
 }
 
@@ -94,8 +101,14 @@ const welcomeTimeout = "15 seconds"
 /** A heartbeat without an answer for this long, or for two intervals if that is longer, means that the line is dead. */
 const heartbeatTimeout = 10_000
 
+/** Before another heartbeat when the lease is wanted at once. Milliseconds. */
+const wantedWait = 200
+
 /** After so many refused heartbeats in a row the manager connects anew: this coordinator may have lost its footing. */
 const maxFailedHeartbeats = 3
+
+/** The answer to a manager whose certificate is not good. */
+const forbidden = 403
 
 /** Why a connection ended. */
 type Ending =
@@ -115,6 +128,8 @@ interface Connected {
 
 const make = Effect.gen(function* () {
   const config = yield* ManagerConfig
+  const instances = yield* Instances
+  const lease = yield* SuiteLease
   const isUp = Latch.makeUnsafe(false)
   let connected: Connected | undefined
   let lastSpeaker: Speaker | undefined
@@ -145,18 +160,26 @@ const make = Effect.gen(function* () {
       connected === undefined ? Effect.void : Effect.asVoid(Effect.exit(request(connected.client, connected.speaker)))
     )
 
-  /** Tells that the manager lives, and finds out whether the coordinator does. */
+  /**
+   * Tells that the manager lives, and finds out whether the coordinator does. Its answer renews the lease, from before the
+   * question was asked.
+   */
   const beat = Effect.fnUntraced(function* (on: Connected, interval: number, pulse: Callbacks["pulse"]) {
-    const patience = Math.max(heartbeatTimeout, 2 * interval)
     let failed = 0
     // Managers that lost the same coordinator come back together, and shall not beat together ever after.
     let wait = interval * (yield* Random.next)
     while (failed < maxFailedHeartbeats) {
-      yield* Effect.sleep(wait)
-      wait = interval
+      yield* Effect.raceFirst(Effect.sleep(wait), Effect.delay(lease.isWanted, Math.min(wait, wantedWait)))
+      const asked = lease.asked()
+      wait = asked === undefined ? interval : Lease.renewEvery(asked, interval)
+      const usual = Math.max(heartbeatTimeout, 2 * interval)
+      const patience = asked === undefined ? usual : Lease.answerWithin(asked, usual)
+      const sentAt = BootClock.now()
       const exit = yield* on.client
-        .Heartbeat({ ...on.speaker, ...pulse() })
+        .Heartbeat({ ...on.speaker, ...pulse(), ...(asked === undefined ? {} : { renews: true }) })
         .pipe(Effect.timeoutOption(patience), Effect.exit)
+      const age = Exit.isSuccess(exit) && Option.isSome(exit.value) ? exit.value.value?.age : undefined
+      if (age !== undefined) lease.renewed(sentAt - Math.ceil(age))
       failed = Exit.isSuccess(exit) ? 0 : failed + 1
       if (Exit.isFailure(exit)) {
         const error = Cause.findErrorOption(exit.cause)
@@ -178,13 +201,20 @@ const make = Effect.gen(function* () {
   /** One connection from beginning to end. `epoch` is the session's, if it has one yet. */
   const converse = Effect.fnUntraced(function* (
     url: string,
-    instance: string,
+    session: { readonly instance: string; readonly gone: ReadonlyArray<string> },
     epoch: Epoch | undefined,
     callbacks: Callbacks
   ): Effect.fn.Return<{ readonly ending: Ending; readonly epoch: Epoch | undefined }, never, Scope.Scope> {
     const { managerId, spec } = callbacks
-    const client = yield* Connection.open(url, config.token)
     const ending = yield* Deferred.make<Ending>()
+    // Read each time, since certificates are replaced while a manager runs.
+    const tls = yield* Effect.result(TlsFiles.read(config))
+    if (Result.isFailure(tls)) return { ending: broken(tls.failure.message), epoch: undefined }
+    const client = yield* Connection.open(url, config.token, {
+      tls: tls.success,
+      onRefused: ({ reason, status }) =>
+        Deferred.doneUnsafe(ending, Effect.succeed(status === forbidden ? { _tag: "Refused", reason } : broken(reason)))
+    })
     let welcomedAs: Epoch | undefined
     const scope = yield* Effect.scope
 
@@ -208,14 +238,14 @@ const make = Effect.gen(function* () {
       yield* Effect.forkIn(beat(connected, interval, callbacks.pulse), scope)
       yield* Effect.forkIn(makeReady(callbacks), scope)
     })
-    yield* client.Connect({ managerId, instance, spec }).pipe(
+    yield* client.Connect({ managerId, spec, ...session }).pipe(
       Stream.runForEach((directive) =>
         directive._tag === "Welcome"
           ? welcome(directive.epoch, directive.heartbeatInterval)
           : Effect.sync(() => callbacks.onDirective(directive))
       ),
       Effect.exit,
-      Effect.flatMap((exit) => Deferred.succeed(ending, endingOfStream(exit))),
+      Effect.flatMap((exit) => Deferred.succeed(ending, endingOfStream(url, exit))),
       Effect.forkScoped
     )
     yield* Effect.sleep(welcomeTimeout).pipe(
@@ -229,12 +259,13 @@ const make = Effect.gen(function* () {
 
   const run = Effect.fn("CoordinatorSession.run")(function* (callbacks: Callbacks) {
     const { reconnectMax, reconnectMin, urls } = config
-    const instance = crypto.randomUUID()
+    const { gone, instance } = yield* instances.next
+    lease.forget()
     let epoch: Epoch | undefined
     let failures = 0
     for (let turn = 0; ; turn++) {
       const url = urls[turn % urls.length] ?? ""
-      const { ending, epoch: welcomedAs } = yield* Effect.scoped(converse(url, instance, epoch, callbacks))
+      const { ending, epoch: welcomedAs } = yield* Effect.scoped(converse(url, { instance, gone }, epoch, callbacks))
       if (ending._tag === "Fenced") return ending.error
       if (ending._tag === "Refused" && lastSpeaker === undefined) {
         return yield* new TokenRefused({ url, reason: ending.reason })
@@ -261,12 +292,24 @@ const endingOf = (error: Tagged): Ending | undefined => {
   return error._tag === "ManagerOffline" ? broken("the coordinator does not know the session") : undefined
 }
 
-const endingOfStream = (exit: Exit.Exit<void, Tagged & { readonly message: string }>): Ending => {
+/** Why there is no connection, as far as can be told; the transport's own words otherwise. */
+const explain = (url: string, error: Tagged & { readonly message: string }): string => {
+  const code = OpenProblem.codeOf(error)
+  if (code === "ECONNRESET" && url.startsWith("ws:")) return OpenProblem.perhapsTls
+  return OpenProblem.explainTls(error) ?? OpenProblem.explainNetwork(code) ?? error.message
+}
+
+const endingOfStream = (url: string, exit: Exit.Exit<void, Tagged & { readonly message: string }>): Ending => {
   if (Exit.isSuccess(exit)) return broken("the coordinator ended the session's stream")
   const error = Cause.findErrorOption(exit.cause)
   if (Option.isNone(error)) return broken("the coordinator stopped")
   const { _tag, message } = error.value
-  return _tag === "Unauthorized" ? { _tag: "Refused", reason: message } : (endingOf(error.value) ?? broken(message))
+  return _tag === "Unauthorized"
+    ? { _tag: "Refused", reason: message }
+    : (endingOf(error.value) ?? broken(explain(url, error.value)))
 }
 
-export const layer: Layer.Layer<CoordinatorSession, never, ManagerConfig> = Layer.effect(CoordinatorSession, make)
+export const layer: Layer.Layer<CoordinatorSession, never, Instances | ManagerConfig | SuiteLease> = Layer.effect(
+  CoordinatorSession,
+  make
+)

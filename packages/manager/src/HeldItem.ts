@@ -1,8 +1,10 @@
 /**
  * A task that a worker has, and what becomes of it when the worker is no more.
  */
+import * as Lease from "@muster/domain/Lease"
 import type { WorkItem } from "@muster/domain/Rpc/WorkLists"
 import type { AttemptResult } from "@muster/domain/Task"
+import * as WorkerExit from "@muster/domain/WorkerExit"
 
 export interface HeldItem {
   readonly item: WorkItem
@@ -25,8 +27,9 @@ export interface Death {
    * - `died`: by itself, or killed by somebody else
    * - `blocked`: killed by its manager because its thread did nothing any more
    * - `dismissed`: ended by its manager, whose work is to be done by others
+   * - `lease_lost`: ended by whoever saw first that the lease of its suite was over
    */
-  readonly reason: "died" | "blocked" | "dismissed"
+  readonly reason: "died" | "blocked" | "dismissed" | "lease_lost"
 }
 
 /** What becomes of the tasks of a dead worker. */
@@ -66,13 +69,17 @@ export const settle = (
       continue
     }
     const limit = patience(one.item)
+    const isHanging = death.exitCode === WorkerExit.handlerHangs
+    const hadToEnd = death.reason === "blocked" || isHanging
     const outcome = one.isCancelled
       ? "cancelled"
       : death.reason === "dismissed"
         ? "lost"
-        : death.reason === "blocked" && limit !== undefined && finishedAt - startedAt >= limit
-          ? "timed_out"
-          : "crashed"
+        : death.reason === "lease_lost"
+          ? "lease_lost"
+          : hadToEnd && limit !== undefined && finishedAt - startedAt >= limit
+            ? "timed_out"
+            : "crashed"
     results.push({
       index,
       attempt,
@@ -80,7 +87,7 @@ export const settle = (
       startedAt,
       finishedAt,
       ...(outcome === "crashed" || outcome === "timed_out" ? exitOf(death) : {}),
-      ...(outcome === "cancelled" ? {} : { message: messages[death.reason](death) })
+      ...(isHanging ? { message: hanging } : outcome === "cancelled" ? {} : { message: messages[death.reason](death) })
     })
   }
   return { results, again }
@@ -91,10 +98,13 @@ const exitOf = (death: Death) => ({
   ...(death.signal === undefined ? {} : { signal: death.signal })
 })
 
+const hanging = "its handler did not heed its interruption, and was ended with its worker"
+
 const messages: Readonly<Record<Death["reason"], (death: Death) => string>> = {
   died: describe,
   blocked: (death) => `worker process ${death.pid} did not react any more and was killed`,
-  dismissed: () => "its manager was shut down"
+  dismissed: () => "its manager was shut down",
+  lease_lost: () => Lease.lostMessage
 }
 
 /**

@@ -13,6 +13,7 @@ import * as Announcer from "./Announcer.ts"
 import * as Assignment from "./Assignment.ts"
 import * as CoordinatorSession from "./CoordinatorSession.ts"
 import * as Hooks from "./Hooks.ts"
+import * as Instances from "./Instances.ts"
 import * as Journal from "./Journal.ts"
 import * as LogReader from "./LogReader.ts"
 import * as LogRetention from "./LogRetention.ts"
@@ -21,6 +22,7 @@ import * as ManagerConfig from "./ManagerConfig.ts"
 import * as Prefetch from "./Prefetch.ts"
 import * as Reporter from "./Reporter.ts"
 import * as Shutdown from "./Shutdown.ts"
+import * as SuiteLease from "./SuiteLease.ts"
 import * as WorkerPool from "./WorkerPool.ts"
 import * as WorkerServer from "./WorkerServer.ts"
 
@@ -55,6 +57,7 @@ const layer = WorkerServer.layer.pipe(
   Layer.provideMerge(Prefetch.layer),
   Layer.provideMerge(Reporter.layer),
   Layer.provideMerge(Layer.merge(CoordinatorSession.layer, journal)),
+  Layer.provideMerge(Layer.merge(Instances.layer, SuiteLease.layer)),
   Layer.provideMerge(Machine.layer)
 )
 
@@ -236,6 +239,8 @@ export const run = Effect.fn("Manager.run")(function* (given?: Partial<ManagerCo
 export const exitCodes: Readonly<Record<string, number>> = {
   /** A setting is missing or wrong. */
   InvalidSetting: 2,
+  /** A certificate or a key cannot be used. */
+  TlsUnusable: 2,
   /** The coordinator does not accept the token. */
   TokenRefused: 3,
   /** Another manager has the directory. */

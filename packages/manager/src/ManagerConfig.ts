@@ -10,6 +10,7 @@ import * as ByteSize from "@muster/domain/ByteSize"
 import * as Millis from "@muster/domain/Millis"
 import { Name, Tags } from "@muster/domain/Text"
 import { version } from "@muster/domain/Version"
+import * as TlsFiles from "./TlsFiles.ts"
 
 /** Durations in milliseconds, sizes in bytes. */
 export interface Settings {
@@ -17,6 +18,11 @@ export interface Settings {
   readonly urls: ReadonlyArray<string>
   /** The enrolment token. */
   readonly token: Redacted.Redacted
+  /** PEM file with the authorities whose word is taken for coordinators' certificates; empty for the system's. */
+  readonly tlsCa: string
+  /** This manager's own certificate and its private key, for coordinators that ask for one; empty for none. PEM files. */
+  readonly tlsCert: string
+  readonly tlsKey: string
   /** For people; by default the host's. */
   readonly name: string
   readonly tags: ReadonlyArray<string>
@@ -117,6 +123,14 @@ const tags = (variable: string): Setting<ReadonlyArray<string>> => ({
   fallback: () => []
 })
 
+const existing = (what: string, variable: string): Setting<string> => ({
+  variable,
+  expected: `the path of a ${what} that exists, or nothing`,
+  parse: (text) => text,
+  allows: (path) => path === "" || statSync(path, { throwIfNoEntry: false })?.isFile() === true,
+  fallback: () => ""
+})
+
 const second = 1_000
 const minute = 60 * second
 const day = 24 * 60 * minute
@@ -137,6 +151,9 @@ const settings: { readonly [Key in keyof Settings]: Setting<Settings[Key]> } = {
     parse: Redacted.make,
     allows: (token) => Redacted.value(token) !== ""
   },
+  tlsCa: existing("file", "MUSTER_TLS_CA"),
+  tlsCert: existing("file", "MUSTER_TLS_CERT"),
+  tlsKey: existing("file", "MUSTER_TLS_KEY"),
   name: {
     variable: "MUSTER_MANAGER_NAME",
     expected: "a single line of 1 to 255 characters",
@@ -160,13 +177,7 @@ const settings: { readonly [Key in keyof Settings]: Setting<Settings[Key]> } = {
     parse: (text) => Option.getOrUndefined(decodeCommand(text)),
     allows: ([program = ""]) => program !== ""
   },
-  handlers: {
-    variable: "MUSTER_HANDLERS",
-    expected: "the path of a module that exists, or nothing",
-    parse: (text) => text,
-    allows: (path) => path === "" || statSync(path, { throwIfNoEntry: false })?.isFile() === true,
-    fallback: () => ""
-  },
+  handlers: existing("module", "MUSTER_HANDLERS"),
   prefetchLimit: between("MUSTER_PREFETCH_LIMIT", [1, 100_000], () => 10_000, wholeNumber),
   prefetchHorizon: between("MUSTER_PREFETCH_HORIZON", [1, 10 * second], () => 150, duration),
   leaseWait: between("MUSTER_LEASE_WAIT", [10, 5 * minute], () => 20 * second, duration),
@@ -212,19 +223,31 @@ const resolveSetting = Effect.fnUntraced(function* <A>(setting: Setting<A>, give
   return fallback()
 })
 
+/** Where the manager has its things, for whoever asks without starting it. */
+export const directoryOf = (given?: string) =>
+  Effect.map(resolveSetting(settings.directory, given), (path) => Path.resolve(path))
+
 /** Completes what a program gives from the environment and the defaults. */
 export const load = Effect.fn("ManagerConfig.load")(function* (given: Partial<Settings> = {}) {
   const urls = yield* resolveSetting(settings.urls, given.urls)
   const reconnectMin = yield* resolveSetting(settings.reconnectMin, given.reconnectMin)
   const handlers = yield* resolveSetting(settings.handlers, given.handlers)
+  const tls = {
+    tlsCa: yield* resolveSetting(settings.tlsCa, given.tlsCa),
+    tlsCert: yield* resolveSetting(settings.tlsCert, given.tlsCert),
+    tlsKey: yield* resolveSetting(settings.tlsKey, given.tlsKey)
+  }
+  // Read anew for each connection; what is wrong with them is said at the start.
+  yield* TlsFiles.read(tls)
   return ManagerConfig.of({
     urls: urls.flatMap((url) => socketUrl(url) ?? []),
     token: yield* resolveSetting(settings.token, given.token),
+    ...tls,
     name: yield* resolveSetting(settings.name, given.name),
     tags: yield* resolveSetting(settings.tags, given.tags),
     labels: yield* resolveSetting(settings.labels, given.labels),
     workers: yield* resolveSetting(settings.workers, given.workers),
-    directory: Path.resolve(yield* resolveSetting(settings.directory, given.directory)),
+    directory: yield* directoryOf(given.directory),
     workerCommand: yield* resolveSetting(settings.workerCommand, given.workerCommand),
     handlers: handlers === "" ? "" : Path.resolve(handlers),
     prefetchLimit: yield* resolveSetting(settings.prefetchLimit, given.prefetchLimit),
@@ -240,5 +263,5 @@ export const load = Effect.fn("ManagerConfig.load")(function* (given: Partial<Se
   })
 })
 
-export const layer = (given?: Partial<Settings>): Layer.Layer<ManagerConfig, InvalidSetting> =>
+export const layer = (given?: Partial<Settings>): Layer.Layer<ManagerConfig, InvalidSetting | TlsFiles.TlsUnusable> =>
   Layer.effect(ManagerConfig, load(given))

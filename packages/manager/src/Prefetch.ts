@@ -34,6 +34,8 @@ export class Prefetch extends Context.Service<
     readonly giveBack: (items: ReadonlyArray<WorkItem>) => void
     /** As `giveBack` for tasks that a dead worker may have begun: each runs alone. */
     readonly putBack: (items: ReadonlyArray<WorkItem>) => void
+    /** Gives back what nobody began, and goes on. */
+    readonly recall: () => void
     /** Forgets everything: the session is over, and with it all leases. */
     readonly abandon: () => void
     /** Tasks that workers found in the buffer, and times that they had to wait for one, since this was last asked. */
@@ -223,7 +225,19 @@ const make = Effect.gen(function* () {
     return taken
   }
 
-  return Prefetch.of({ buffer, pace, run, close, cancel, drain, giveBack, putBack, abandon, takeCounters })
+  return Prefetch.of({
+    buffer,
+    pace,
+    run,
+    close,
+    cancel,
+    drain,
+    giveBack,
+    putBack,
+    recall: giveBackAll,
+    abandon,
+    takeCounters
+  })
 })
 
 export const layer: Layer.Layer<Prefetch, never, ManagerConfig | CoordinatorSession | Reporter> = Layer.effect(

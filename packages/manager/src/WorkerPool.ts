@@ -8,7 +8,8 @@ import type { WorkerChange } from "@muster/domain/Rpc/ManagerRpcs"
 import type { Returned, WorkerDirective } from "@muster/domain/Rpc/WorkerRpcs"
 import type { WorkItem, WorkResult } from "@muster/domain/Rpc/WorkLists"
 import type { SuiteId } from "@muster/domain/Suite/Id"
-import { resolve } from "@muster/domain/Task"
+import { defaultGrace, resolve } from "@muster/domain/Task"
+import * as WorkerExit from "@muster/domain/WorkerExit"
 import { Announcer } from "./Announcer.ts"
 import * as HeldItem from "./HeldItem.ts"
 import { Machine } from "./Machine.ts"
@@ -18,6 +19,7 @@ import { Reporter } from "./Reporter.ts"
 import * as Supervision from "./Supervision.ts"
 import * as WorkerEnvironment from "./WorkerEnvironment.ts"
 import * as WorkerProcess from "./WorkerProcess.ts"
+import { SuiteLease } from "./SuiteLease.ts"
 import { WorkerSlot } from "./WorkerSlot.ts"
 import type { CurrentSuite, Fates } from "./WorkerSlot.ts"
 
@@ -89,6 +91,7 @@ const make = Effect.gen(function* () {
   const machine = yield* Machine
   const prefetch = yield* Prefetch
   const reporter = yield* Reporter
+  const lease = yield* SuiteLease
   const supervisors = yield* FiberMap.make<number, void, never>()
 
   const slots: Array<WorkerSlot> = []
@@ -148,7 +151,12 @@ const make = Effect.gen(function* () {
     const worker = WorkerProcess.start({
       command: config.workerCommand,
       env: WorkerEnvironment.make(machine, config, slot.number),
-      onExit: () => Deferred.doneUnsafe(exited, Effect.void),
+      onExit: ({ exitCode }) => {
+        // Whoever ended it may have been the worker itself, or what watches it, while this process was not running.
+        const isLeaseLost = exitCode === WorkerExit.leaseLost || lease.isOver()
+        if (slot.reason === "died" && slot.held.size > 0 && isLeaseLost) slot.reason = "lease_lost"
+        Deferred.doneUnsafe(exited, Effect.void)
+      },
       onGone: (exit) => Deferred.doneUnsafe(gone, Effect.succeed(exit))
     })
     const { pid } = worker
@@ -176,7 +184,7 @@ const make = Effect.gen(function* () {
 
     const { exitCode, failure, signal } = exit
     const { isStopping, reason } = slot
-    const wasExpected = reason === "dismissed" || (isStopping && exitCode === 0)
+    const wasExpected = reason === "dismissed" || reason === "lease_lost" || (isStopping && exitCode === 0)
     startedAt.delete(slot)
     settle(slot, { pid, exitCode, signal, at: Date.now(), reason })
     if (pid > 0) {
@@ -202,6 +210,7 @@ const make = Effect.gen(function* () {
       number,
       prefetch.pace,
       () => suite,
+      lease,
       () => prefetch.buffer.serve()
     )
     slots.push(slot)
@@ -232,7 +241,8 @@ const make = Effect.gen(function* () {
   const useSuite = Effect.fn("WorkerPool.useSuite")(function* (next: CurrentSuite, workers: number) {
     suite = next
     reportsDismissed = true
-    for (const slot of slots) slot.tell({ _tag: "UseSuite", ...next })
+    lease.use(next.lease, next.defaults.grace ?? defaultGrace)
+    for (const slot of slots) slot.use(next)
     yield* resize(workers)
   })
 
@@ -293,6 +303,24 @@ const make = Effect.gen(function* () {
     }
   })
   yield* Effect.forkScoped(watch)
+
+  /** What runs on without the right to is killed with its worker; what nobody began is for others. */
+  const leaseOver = () => {
+    prefetch.recall()
+    for (const slot of slots) {
+      if (slot.held.size === 0 || slot.reason !== "died") continue
+      slot.reason = "lease_lost"
+      slot.process?.kill("SIGKILL")
+    }
+  }
+
+  const leaseRenewed = () => {
+    const deadline = lease.deadline()
+    if (suite === undefined || deadline === undefined) return
+    for (const slot of slots) slot.tell({ _tag: "Renewed", suiteId: suite.suiteId, deadline })
+    prefetch.buffer.serve()
+  }
+  yield* Effect.forkScoped(lease.watch({ renewed: leaseRenewed, over: leaseOver }))
 
   const slotOf = (clientId: number, number: number): WorkerSlot | undefined => {
     const slot = slots[number]
@@ -356,5 +384,8 @@ const make = Effect.gen(function* () {
   })
 })
 
-export const layer: Layer.Layer<WorkerPool, never, Announcer | ManagerConfig | Machine | Prefetch | Reporter> =
-  Layer.effect(WorkerPool, make)
+export const layer: Layer.Layer<
+  WorkerPool,
+  never,
+  Announcer | ManagerConfig | Machine | Prefetch | Reporter | SuiteLease
+> = Layer.effect(WorkerPool, make)

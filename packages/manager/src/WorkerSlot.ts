@@ -5,18 +5,22 @@
 import { Effect, Queue, Stream } from "effect"
 import type { Returned, WorkerDirective } from "@muster/domain/Rpc/WorkerRpcs"
 import type { WorkItem, WorkResult } from "@muster/domain/Rpc/WorkLists"
+import type { Lease } from "@muster/domain/Lease"
 import type { SuiteId } from "@muster/domain/Suite/Id"
 import { isCommand } from "@muster/domain/Task"
 import type { AttemptResult, TaskDefaults, TaskSpec } from "@muster/domain/Task"
 import type { Death, HeldItem } from "./HeldItem.ts"
 import type { Pace } from "./Pace.ts"
 import type { Taker } from "./WorkBuffer.ts"
+import type { SuiteLease } from "./SuiteLease.ts"
 import type { WorkerProcess } from "./WorkerProcess.ts"
 
 /** The suite whose tasks run, with what they inherit. */
 export interface CurrentSuite {
   readonly suiteId: SuiteId
   readonly defaults: TaskDefaults
+  /** What the suite asks for, if it does. */
+  readonly lease: Lease | undefined
 }
 
 /** What is to become of tasks that a worker no longer has. */
@@ -59,10 +63,18 @@ export class WorkerSlot implements Taker {
   private busySince = 0
   private readonly pace: Pace
   private readonly suite: () => CurrentSuite | undefined
+  private readonly lease: Pick<SuiteLease["Service"], "deadline" | "mayBegin">
   /** Called when it may take something that it could not take before. */
   private readonly onReady: () => void
 
-  constructor(number: number, pace: Pace, suite: () => CurrentSuite | undefined, onReady: () => void) {
+  constructor(
+    number: number,
+    pace: Pace,
+    suite: () => CurrentSuite | undefined,
+    lease: Pick<SuiteLease["Service"], "deadline" | "mayBegin">,
+    onReady: () => void
+  ) {
+    this.lease = lease
     this.number = number
     this.pace = pace
     this.suite = suite
@@ -77,7 +89,7 @@ export class WorkerSlot implements Taker {
   readonly readiness = (): "idle" | "busy" | "closed" => {
     const suiteId = this.suite()?.suiteId
     if (suiteId === undefined || this.attachment?.heard !== suiteId) return "closed"
-    if (this.isStopping || this.hasLoneItem) return "closed"
+    if (this.isStopping || this.hasLoneItem || !this.lease.mayBegin()) return "closed"
     return this.held.size === 0 ? "idle" : "busy"
   }
 
@@ -112,7 +124,7 @@ export class WorkerSlot implements Taker {
     this.attachment = attachment
     this.lastBeat = performance.now()
     const suite = this.suite()
-    if (suite !== undefined) this.tell({ _tag: "UseSuite", ...suite })
+    if (suite !== undefined) this.use(suite)
     if (this.isStopping) this.tell({ _tag: "Stop" })
     // The stream asks for the next directive only when the worker has acknowledged the one before. Tasks of a suite must
     // not overtake the word that they come.
@@ -139,6 +151,12 @@ export class WorkerSlot implements Taker {
     this.process = undefined
     this.hasLoneItem = false
     return left
+  }
+
+  /** Tells what comes. */
+  use({ defaults, suiteId }: CurrentSuite): void {
+    const deadline = this.lease.deadline()
+    this.tell({ _tag: "UseSuite", suiteId, defaults, ...(deadline === undefined ? {} : { deadline }) })
   }
 
   tell(directive: WorkerDirective): void {

@@ -47,6 +47,26 @@ describe("the tasks of a dead worker", () => {
     )
   })
 
+  it("what did not heed its interruption is told when it has ended: why, and that it did not heed", () => {
+    const hanging: Death = { ...killed, exitCode: 75, signal: undefined }
+    const message = "its handler did not heed its interruption, and was ended with its worker"
+    const outcomes = [held(1, { startedAt: 5_000 }), held(2, { startedAt: 5_000, isCancelled: true })].map((one) => {
+      const { results } = HeldItem.settle([one], hanging, () => 1_000)
+      return results.map((result) => [result.outcome, result.message])
+    })
+    assert.deepStrictEqual(outcomes, [[["timed_out", message]], [["cancelled", message]]])
+  })
+
+  it("of a lease that was over has ended with it, and of several the others run again", () => {
+    const lost: Death = { ...killed, reason: "lease_lost" }
+    const { again, results } = HeldItem.settle([held(1), held(2, { startedAt: 5_000 })], lost, noTimeout)
+    assert.deepStrictEqual(indexes(again), [1])
+    assert.deepStrictEqual(
+      results.map(({ index, outcome, signal }) => [index, outcome, signal]),
+      [[2, "lease_lost", undefined]]
+    )
+  })
+
   it("what somebody wanted to end is cancelled, begun or not", () => {
     const tasks = [held(1, { isCancelled: true }), held(2, { isCancelled: true, startedAt: 5_000 }), held(3)]
     const { again, results } = HeldItem.settle(tasks, killed, noTimeout)

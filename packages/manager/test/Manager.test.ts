@@ -309,8 +309,12 @@ describe("dead workers", () => {
       coordinator.submit([{ handler: "block", input: null, timeout: 300, grace: 100 }])
       yield* coordinator.until("a result", () => coordinator.results.has(0))
       assert.strictEqual(coordinator.results.get(0)?.outcome, "timed_out")
-      coordinator.submit([noop])
+      coordinator.submit([noop, { handler: "deaf", input: null, timeout: 300, grace: 100 }])
       yield* coordinator.until("a result of the next worker", () => coordinator.results.has(1))
+      // So is one that does not heed its interruption, and not before it has ended.
+      yield* coordinator.until("its end", () => coordinator.results.has(2))
+      assert.deepInclude(coordinator.results.get(2), { outcome: "timed_out" })
+      assert.include(coordinator.results.get(2)?.message ?? "", "did not heed")
     })
   )
 })
@@ -465,6 +469,57 @@ describe("the end of a manager", () => {
       assert.deepInclude(coordinator.results.get(0), { outcome: "succeeded", stdout: "kept\n" })
       assert.deepStrictEqual(coordinator.log, ["ready 1", "report of epoch 1", "ready 2"])
       assert.strictEqual((yield* successor.ready).managerId, (yield* manager.ready).managerId)
+      // It has seen that nothing of the one before is left.
+      const [first, second] = coordinator.connects
+      assert.deepStrictEqual([first?.gone, second?.gone], [[], [first?.instance]])
+    })
+  )
+})
+
+describe("a suite that asks for a lease", () => {
+  const spec: SuiteSpec = { workers: 1, onDisconnect: "stop", leaseDuration: 5_000, defaults: { grace: 100 } }
+
+  it.live("is ended when nobody renews it, gives back what nobody began, and goes on when it is renewed", () =>
+    Effect.gen(function* () {
+      const { coordinator, directory } = yield* executing({ spec })
+      const file = Path.join(directory, "task-pid")
+      const stubborn = shell(`trap '' TERM; echo $$ > ${file}; while :; do sleep 0.1; done`)
+      coordinator.submit([stubborn, shell("sleep 60"), shell("sleep 60")])
+      const task = yield* numberIn(file)
+      yield* coordinator.until("a start", () => coordinator.started.has(0))
+      coordinator.proofAge = undefined
+      yield* coordinator.until("the end of the lease", () => coordinator.results.has(0))
+      assert.isFalse(isAlive(task))
+      const result = coordinator.results.get(0)
+      assert.deepInclude(result, { outcome: "lease_lost", attempt: 1 })
+      assert.include(result?.message ?? "", "cut off")
+      yield* coordinator.until("what was not begun", () => coordinator.returned.length >= 2)
+      coordinator.proofAge = 0
+      coordinator.submit([shell("exit 0")])
+      yield* coordinator.until("the next result", () => coordinator.results.has(3))
+      assert.strictEqual(coordinator.results.get(3)?.outcome, "succeeded")
+      assert.deepStrictEqual(
+        coordinator.connects.map((connect) => connect.epoch),
+        [1]
+      )
+    })
+  )
+
+  it.live("begins nothing while too little is left of it", () =>
+    Effect.gen(function* () {
+      const { coordinator } = yield* executing()
+      assert.strictEqual(coordinator.renewals, 0)
+      coordinator.say({ _tag: "Release", suiteId: suite })
+      yield* coordinator.until("its release", () => coordinator.released.length === 1)
+      // So old that the lease is over when it is heard of.
+      coordinator.proofAge = 4_000
+      coordinator.assign(suite, spec)
+      coordinator.submit([shell("exit 0")])
+      const before = coordinator.renewals
+      yield* coordinator.until("some renewals", () => coordinator.renewals > before + 4)
+      assert.strictEqual(coordinator.results.size, 0)
+      coordinator.proofAge = 0
+      yield* coordinator.until("its result", () => coordinator.results.size === 1)
     })
   )
 })

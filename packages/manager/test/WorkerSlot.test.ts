@@ -1,6 +1,7 @@
 import { assert, describe, it } from "@effect/vitest"
 import type { AttemptResult } from "@muster/domain/Task"
 import { Pace } from "@muster/manager/Pace"
+import * as SuiteLease from "@muster/manager/SuiteLease"
 import { WorkerSlot } from "@muster/manager/WorkerSlot"
 import { command, item, range, succeeded, suite } from "./support/Fixtures.ts"
 
@@ -10,6 +11,7 @@ const slotWith = (count: number) => {
     0,
     new Pace(),
     () => undefined,
+    SuiteLease.make(),
     () => {}
   )
   slot.given(

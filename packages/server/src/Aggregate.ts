@@ -218,6 +218,7 @@ export const make = <State, Command, Event extends { readonly _tag: string }, Er
           rows?.add(state, versioned)
           state = decider.evolve(state, event)
           appended.push(versioned)
+          unsaved += cost(event)
           news.push({
             ...LogEvent.encode(event),
             metadata: {

@@ -3,9 +3,12 @@
  *
  * Messages are not stored (see `domain/Entities/SuiteEntity.ts`), so an idle cluster asks the database for nothing but
  * its locks.
+ *
+ * What comes over the cluster's port is believed: it is how one coordinator tells another what a caller with a good token
+ * wants. So only coordinators of the same database can connect (`ClusterKey.ts`), on whatever address it listens.
  */
 import { createServer } from "node:net"
-import { NodeClusterSocket, NodeSocket } from "@effect/platform-node"
+import { NodeSocket, NodeSocketServer } from "@effect/platform-node"
 import type { PgClient } from "@effect/sql-pg"
 import { Effect, Layer, Option } from "effect"
 import * as MessageStorage from "effect/cluster/MessageStorage"
@@ -19,8 +22,10 @@ import { RpcClient, RpcSerialization } from "effect/rpc"
 import { Socket } from "effect/socket/Socket"
 import type { SocketServerError } from "effect/socket/SocketServer"
 import type { SqlClient } from "effect/sql/SqlClient"
-import { maxFrameSize } from "@muster/domain/Rpc/Serialization"
+import * as Serialization from "@muster/domain/Rpc/Serialization"
+import * as ClusterKey from "./ClusterKey.ts"
 import * as PgRunnerStorage from "./PgRunnerStorage.ts"
+import * as Tenure from "./Tenure.ts"
 
 /**
  * How fast the shards of a dead coordinator are taken over. One that dies is gone as soon as its connection to Postgres
@@ -69,30 +74,34 @@ const liveness = { pingInterval: "1 second", pingTimeout: "3 seconds" } as const
 /** Milliseconds. */
 const openTimeout = 1_000
 
-const clientProtocol: Layer.Layer<Runners.RpcClientProtocol, never, RpcSerialization.RpcSerialization> = Layer.effect(
-  Runners.RpcClientProtocol,
-  Effect.gen(function* () {
-    const serialization = yield* RpcSerialization.RpcSerialization
-    return {
-      codecFor: serialization.codecFor,
-      make: Effect.fnUntraced(function* ({ host, port }: RunnerAddress.RunnerAddress) {
-        const socket = yield* NodeSocket.makeNet({ host, port, openTimeout })
-        return yield* RpcClient.makeProtocolSocket(liveness).pipe(
-          Effect.provideService(Socket, socket),
-          Effect.provideService(RpcSerialization.RpcSerialization, serialization)
-        )
-      }, Effect.orDie)
-    }
-  })
-)
+const clientProtocol = (
+  key: ClusterKey.ClusterKey
+): Layer.Layer<Runners.RpcClientProtocol, never, RpcSerialization.RpcSerialization> =>
+  Layer.effect(
+    Runners.RpcClientProtocol,
+    Effect.gen(function* () {
+      const serialization = yield* RpcSerialization.RpcSerialization
+      return {
+        codecFor: serialization.codecFor,
+        make: Effect.fnUntraced(function* ({ host, port }: RunnerAddress.RunnerAddress) {
+          const socket = yield* NodeSocket.makeTls({ ...ClusterKey.toConnect(key), host, port, openTimeout })
+          return yield* RpcClient.makeProtocolSocket(liveness).pipe(
+            Effect.provideService(Socket, socket),
+            Effect.provideService(RpcSerialization.RpcSerialization, serialization)
+          )
+        }, Effect.orDie)
+      }
+    })
+  )
 
 export const layer = (options: {
   readonly host: string
   readonly port: number
-}): Layer.Layer<Sharding, SocketServerError, PgClient.PgClient | SqlClient> =>
+}): Layer.Layer<Sharding | Tenure.Tenure, SocketServerError, PgClient.PgClient | SqlClient> =>
   Layer.unwrap(
     Effect.gen(function* () {
       const port = options.port === 0 ? yield* freePort(options.host) : options.port
+      const key = yield* Effect.orDie(ClusterKey.load)
       const shardingConfig = ShardingConfig.layer({
         ...timings,
         shardsPerGroup,
@@ -102,11 +111,12 @@ export const layer = (options: {
       })
       const health = RunnerHealth.layerPing.pipe(Layer.provide(Runners.layerRpc))
       return SocketRunner.layer.pipe(
-        Layer.provide([NodeClusterSocket.layerSocketServer, health]),
-        Layer.provide(clientProtocol),
+        Layer.provide([NodeSocketServer.layerTls({ ...ClusterKey.toListen(key), host: options.host, port }), health]),
+        Layer.provide(clientProtocol(key)),
         Layer.provide([MessageStorage.layerNoop, Layer.orDie(PgRunnerStorage.layer)]),
+        Layer.provideMerge(Tenure.layer),
         // Lines of JSON, as on the other sockets and for the same reason.
-        Layer.provide([shardingConfig, RpcSerialization.layerNdjsonWith({ maxBufferSize: maxFrameSize })])
+        Layer.provide([shardingConfig, Serialization.layer])
       )
     })
   )

@@ -6,10 +6,15 @@ import { PgClient } from "@effect/sql-pg"
 import { Config, Data, Duration, Effect, Layer, Predicate, Redacted, Schedule, Schema } from "effect"
 import type { SqlClient } from "effect/sql/SqlClient"
 import type { SqlError } from "effect/sql/SqlError"
+import * as OpenProblem from "@muster/domain/Rpc/OpenProblem"
+import * as DatabaseTls from "./DatabaseTls.ts"
 import * as SqlFailure from "./SqlFailure.ts"
 
 export interface Settings {
-  /** `postgres://user:password@host:port/database`; several Musters can share a database under different schemas. */
+  /**
+   * `postgres://user:password@host:port/database?sslmode=verify-full`; several Musters can share a database under different
+   * schemas. Which modes there are says `DatabaseTls.ts`.
+   */
   readonly url: Redacted.Redacted
   /** Where all tables stand. Lower-case letters, digits and `_`. */
   readonly schema: string
@@ -104,12 +109,14 @@ export class DatabaseTooOld extends Data.TaggedError("DatabaseTooOld")<{
   }
 }
 
-export type Failure = DatabaseUrlInvalid | DatabaseUnreachable | DatabaseTooOld
+export type Failure = DatabaseUrlInvalid | DatabaseTls.DatabaseTlsInvalid | DatabaseUnreachable | DatabaseTooOld
 
 const defaultPort = 5432
 
 /** The server's place for messages, without user and password. */
-const address = (url: Redacted.Redacted): Effect.Effect<{ host: string; port: number }, DatabaseUrlInvalid> =>
+const address = (
+  url: Redacted.Redacted
+): Effect.Effect<{ host: string; port: number; parsed: URL }, DatabaseUrlInvalid> =>
   Effect.suspend(() => {
     const parsed = URL.parse(Redacted.value(url))
     if (parsed === null) return new DatabaseUrlInvalid({ reason: "is no URL" })
@@ -118,7 +125,7 @@ const address = (url: Redacted.Redacted): Effect.Effect<{ host: string; port: nu
     }
     const host = parsed.searchParams.get("host") ?? (parsed.hostname === "" ? "localhost" : parsed.hostname)
     const port = parsed.searchParams.get("port") ?? parsed.port
-    return Effect.succeed({ host, port: port === "" ? defaultPort : Number(port) })
+    return Effect.succeed({ host, port: port === "" ? defaultPort : Number(port), parsed })
   })
 
 const millis = (duration: Duration.Duration) => String(Duration.toMillis(duration))
@@ -133,8 +140,9 @@ const planByKey = {
   enable_seqscan: "off"
 }
 
-const poolConfig = (settings: Settings): PgClient.PgPoolConfig => ({
+const poolConfig = (settings: Settings, ssl: PgClient.PgPoolConfig["ssl"]): PgClient.PgPoolConfig => ({
   url: settings.url,
+  ssl,
   applicationName: settings.applicationName,
   maxConnections: settings.maxConnections,
   connectTimeout,
@@ -157,17 +165,25 @@ const poolConfig = (settings: Settings): PgClient.PgPoolConfig => ({
 /** What a person needs to know of a refused connection. The driver's messages name no password. */
 const reasonOf = (error: SqlError): string => {
   const { cause } = error.reason
+  const tls = OpenProblem.explainTls(cause, "name its file in the URL (sslrootcert=FILE)")
+  if (tls !== undefined) return tls
   if (Predicate.isError(cause) && cause.message !== "") return cause.message
   // Several addresses were tried: the error of all of them has a code and no message.
   if (Predicate.hasProperty(cause, "code")) return String(cause.code)
   return error.reason.message ?? error.reason._tag
 }
 
-/** Errors that waiting does not mend: wrong password, no such database or role, no right to connect. */
+/** The driver's words when a server says that it does not speak TLS. */
+const hasNoTls = ({ reason: { cause } }: SqlError): boolean =>
+  Predicate.isError(cause) && cause.message === "The server does not support TLS"
+
+/** Errors that waiting does not mend: wrong password, no such database or role, no right to connect, certificates. */
 const isHopeless = (error: SqlError): boolean =>
   error.reason._tag === "AuthenticationError" ||
   error.reason._tag === "AuthorizationError" ||
-  SqlFailure.sqlState(error) === "3D000"
+  SqlFailure.sqlState(error) === "3D000" ||
+  OpenProblem.explainTls(error.reason.cause) !== undefined ||
+  hasNoTls(error)
 
 interface ServerVersion {
   /** Such as 150018 for 15.18. */
@@ -186,9 +202,10 @@ export const requireRecent = (version: ServerVersion): Effect.Effect<void, Datab
     : Effect.void
 
 const connect = Effect.fn("Database.connect")(function* (settings: Settings) {
-  const { host, port } = yield* address(settings.url)
+  const { host, parsed, port } = yield* address(settings.url)
+  const ssl = yield* DatabaseTls.fromUrl(parsed)
   const unreachable = (error: SqlError) => new DatabaseUnreachable({ host, port, reason: reasonOf(error) })
-  const client = yield* PgClient.make(poolConfig(settings)).pipe(Effect.mapError(unreachable))
+  const client = yield* PgClient.make(poolConfig(settings, ssl)).pipe(Effect.mapError(unreachable))
   const [version] = yield* serverVersion(client).pipe(
     Effect.retry({
       while: (error) => !isHopeless(error),

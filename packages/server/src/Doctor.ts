@@ -51,8 +51,6 @@ const make = Effect.fnUntraced(function* (poolSize: number) {
   const client = yield* PgClient.PgClient
   const sharding = yield* Sharding
   const coordinator = yield* DoctorEntity.client
-  // Each needs sessions of its own.
-  const turn = yield* Semaphore.make(1)
 
   const ask = ({ address, shard, shards }: ClusterFacts.Presence) =>
     Effect.gen(function* () {
@@ -79,6 +77,14 @@ const make = Effect.fnUntraced(function* (poolSize: number) {
     return { findings: [...coordinators, ...found] }
   })
 
+  return yield* oneAtATime(examine)
+})
+
+/** Each examination needs sessions of its own. */
+const oneAtATime = Effect.fnUntraced(function* (
+  examine: (options: Options) => Effect.Effect<Report, Unavailable>
+): Effect.fn.Return<Doctor["Service"]> {
+  const turn = yield* Semaphore.make(1)
   return Doctor.of({
     examine: (options) =>
       Effect.flatMap(turn.withPermitsIfAvailable(1)(examine(options)), (report) =>
@@ -90,3 +96,16 @@ const make = Effect.fnUntraced(function* (poolSize: number) {
 /** `poolSize`: connections that this coordinator's pool may have. */
 export const layer = (poolSize: number): Layer.Layer<Doctor, never, PgClient.PgClient | Sharding> =>
   Layer.effect(Doctor, make(poolSize))
+
+/** For a coordinator that only answers questions: it belongs to no cluster that could be asked. */
+export const layerReadOnly = (poolSize: number): Layer.Layer<Doctor, never, PgClient.PgClient> =>
+  Layer.effect(
+    Doctor,
+    Effect.flatMap(PgClient.PgClient, (client) =>
+      oneAtATime(({ database, full }) =>
+        database
+          ? Effect.map(Database.examine(client, { full, connections: poolSize }), (findings) => ({ findings }))
+          : Effect.succeed({ findings: [] })
+      )
+    )
+  )

@@ -194,6 +194,13 @@ export class EventStore extends Context.Service<
     /** 0 for a stream that does not exist. */
     readonly lastVersion: (stream: string) => Effect.Effect<number, EventStoreError>
 
+    /**
+     * The version that a stream had at a time (milliseconds since 1970): that of the last event recorded up to this
+     * millisecond, that one included; 0 before the first. Times of a stream rise with its versions; should the database's
+     * clock have been put back in between, it is one of the versions that had this time.
+     */
+    readonly versionAt: (stream: string, time: number) => Effect.Effect<number, EventStoreError>
+
     readonly loadSnapshot: (stream: string) => Effect.Effect<Snapshot | undefined, EventStoreError>
 
     /** Keeps the newest: one of an older version than the stored one is ignored. */

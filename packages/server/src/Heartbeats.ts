@@ -5,13 +5,13 @@
  */
 import { Context, Layer } from "effect"
 import type { Epoch, ManagerId } from "@muster/domain/Manager/Id"
+import type { HeartbeatReply } from "@muster/domain/Rpc/ManagerRpcs"
 
 /** An actor that is content to be told when its manager was heard. */
 export interface Listener {
   readonly managerId: ManagerId
   readonly epoch: Epoch
-  /** `at`: milliseconds since 1970. */
-  readonly heard: (at: number) => void
+  readonly heard: () => HeartbeatReply
 }
 
 export class Heartbeats extends Context.Service<
@@ -21,8 +21,8 @@ export class Heartbeats extends Context.Service<
     readonly listen: (listener: Listener) => void
     /** Nothing is changed if another listener has taken its place. */
     readonly forget: (listener: Listener) => void
-    /** False: nobody here listens to this session. Its actor has to be asked, wherever it is. */
-    readonly note: (managerId: ManagerId, epoch: Epoch, at: number) => boolean
+    /** Nothing: nobody here listens to this session. Its actor has to be asked, wherever it is. */
+    readonly note: (managerId: ManagerId, epoch: Epoch) => HeartbeatReply | undefined
   }
 >()("@muster/server/Heartbeats") {}
 
@@ -35,11 +35,9 @@ export const make = (): Heartbeats["Service"] => {
     forget: (listener) => {
       if (listeners.get(listener.managerId) === listener) listeners.delete(listener.managerId)
     },
-    note: (managerId, epoch, at) => {
+    note: (managerId, epoch) => {
       const listener = listeners.get(managerId)
-      if (listener?.epoch !== epoch) return false
-      listener.heard(at)
-      return true
+      return listener?.epoch === epoch ? listener.heard() : undefined
     }
   }
 }

@@ -8,14 +8,13 @@ const toText = new TextDecoder()
 
 export const make = <S extends Schema.Codec<unknown, unknown>>(
   schema: S,
-  options: { /** Events between two. */ readonly every: number; readonly schemaVersion: number }
+  options: { readonly schemaVersion: number }
 ) => {
   const json = Schema.fromJsonString(schema)
   const decode = Schema.decodeUnknownOption(json)
   const encode = Schema.encodeSync(json)
   return {
     schemaVersion: options.schemaVersion,
-    every: () => options.every,
     encode: (state: S["Type"]): Uint8Array => toBytes.encode(encode(state)),
     decode: (bytes: Uint8Array): S["Type"] | undefined => Option.getOrUndefined(decode(toText.decode(bytes)))
   }

@@ -75,6 +75,8 @@ export const makeMemory = Effect.gen(function* () {
     eventsOfCommand: (stream, commandId) =>
       Effect.sync(() => (streams.get(stream) ?? []).filter((event) => event.metadata.commandId === commandId)),
     lastVersion: (stream) => Effect.sync(() => streams.get(stream)?.length ?? 0),
+    versionAt: (stream, time) =>
+      Effect.sync(() => (streams.get(stream) ?? []).findLast(({ recordedAt }) => recordedAt <= time)?.version ?? 0),
     loadSnapshot: (stream) => Effect.sync(() => snapshots.get(stream)),
     saveSnapshot: (stream, snapshot) =>
       Effect.sync(() => {

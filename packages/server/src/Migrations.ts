@@ -13,6 +13,7 @@ import * as Histories from "./migrations/0003_histories.ts"
 import * as NewestSuites from "./migrations/0004_newest_suites.ts"
 import * as PlainTasks from "./migrations/0005_plain_tasks.ts"
 import * as UnfinishedSuites from "./migrations/0006_unfinished_suites.ts"
+import * as ClusterKey from "./migrations/0007_cluster_key.ts"
 import * as EventStore from "./EventStore.ts"
 import * as PgEventStore from "./PgEventStore.ts"
 import * as Inline from "./Projections/Inline.ts"
@@ -26,7 +27,8 @@ export const migrations: ReadonlyArray<Migration> = [
   Histories.migration,
   NewestSuites.migration,
   PlainTasks.migration,
-  UnfinishedSuites.migration
+  UnfinishedSuites.migration,
+  ClusterKey.migration
 ]
 
 /** The version that this program works with. */

@@ -16,7 +16,9 @@ import { ShardingConfig } from "effect/cluster/ShardingConfig"
 import * as SqlRunnerStorage from "effect/cluster/SqlRunnerStorage"
 import type { SqlClient } from "effect/sql/SqlClient"
 import { ConnectionError, SqlError } from "effect/sql/SqlError"
+import * as BootClock from "./BootClock.ts"
 import * as Param from "./Param.ts"
+import { Tenure } from "./Tenure.ts"
 
 /**
  * The first of the two numbers that name an advisory lock. They are shared by all schemas of a database, so the schema is
@@ -35,7 +37,7 @@ export const namespaces = (schema: string): { readonly coordinators: number; rea
 })
 
 /** Locks under a namespace that are held: by this session, or by any of the database. */
-const held = (space: number, by: "session" | "anybody") => `
+const heldLocks = (space: number, by: "session" | "anybody") => `
   select objid::int8::int4 as number from pg_locks
   where locktype = 'advisory' and granted and objsubid = 2 and classid = ${space}
     and ${by === "session" ? "pid = pg_backend_pid()" : "database = (select oid from pg_database where datname = current_database())"}`
@@ -55,6 +57,7 @@ const silent = new SqlError({
 const make = Effect.gen(function* () {
   const sql = yield* PgClient.PgClient
   const config = yield* ShardingConfig
+  const tenure = yield* Tenure
   const outer = yield* Effect.scope
   const expiry = Duration.toMillis(Duration.fromInputUnsafe(config.shardLockExpiration))
   const [current] = yield* sql.unsafe<{ schema: string }>("select current_schema() as schema")
@@ -72,7 +75,10 @@ const make = Effect.gen(function* () {
   /** Ends a session, and with it all of its locks. Does not wait for a server that does not answer. */
   const drop = (ended: Session) =>
     Effect.suspend(() => {
-      if (session === ended) session = undefined
+      if (session === ended) {
+        session = undefined
+        tenure.allEnded()
+      }
       return Scope.close(ended.scope, Exit.void)
     })
 
@@ -110,21 +116,30 @@ const make = Effect.gen(function* () {
       )
     )
 
-  const numbers = (shardIds: Iterable<string>) => Param.ints(Array.from(shardIds, (id) => ShardId.fromString(id).id))
+  const numberOf = (shardId: string) => ShardId.fromString(shardId).id
+  const numbers = (shardIds: Iterable<string>) => Param.ints(Array.from(shardIds, numberOf))
 
-  /** Asks for shards, and tells which of them the answer names. */
-  const ofShards = (text: string, shardIds: ReadonlyArray<string>) =>
-    inSession(({ connection }) => connection.query(text, [numbers(shardIds)])).pipe(
-      Effect.map(({ rows }) => {
-        const found = new Set(rows.map(({ number }) => number))
-        return shardIds.filter((id) => found.has(ShardId.fromString(id).id))
-      })
-    )
+  /** Asks for shards, and tells which of them the answer names: those that this session has. */
+  const ours = (text: string, shardIds: ReadonlyArray<string>, found: Tenure["Service"]["proven"]) =>
+    Effect.suspend(() => {
+      const begunAt = BootClock.now()
+      return inSession((mine) =>
+        Effect.map(mine.connection.query(text, [numbers(shardIds)]), ({ rows }) => {
+          const held = new Set(rows.map(({ number }) => Number(number)))
+          // An answer that comes late from a session that was given up says nothing.
+          if (session === mine) {
+            tenure.ended(shardIds.map(numberOf).filter((shard) => !held.has(shard)))
+            found(held, begunAt)
+          }
+          return shardIds.filter((id) => held.has(numberOf(id)))
+        })
+      )
+    })
 
   return RunnerStorage.makeEncoded({
     getRunners: sql
       .unsafe<{ runner: string; healthy: boolean }>(
-        `select runner, healthy from cluster_runners where machine_id in (${held(coordinators, "anybody")})`
+        `select runner, healthy from cluster_runners where machine_id in (${heldLocks(coordinators, "anybody")})`
       )
       .pipe(
         Effect.map((rows) => rows.map(({ healthy, runner }) => [runner, healthy] as const)),
@@ -153,7 +168,7 @@ const make = Effect.gen(function* () {
       sql
         .unsafe(
           `delete from cluster_runners
-           where address = $1 or machine_id not in (${held(coordinators, "anybody")})`,
+           where address = $1 or machine_id not in (${heldLocks(coordinators, "anybody")})`,
           [address]
         )
         .pipe(Effect.asVoid, refail),
@@ -165,38 +180,51 @@ const make = Effect.gen(function* () {
 
     // Locks of a session are counted: what it has already must not be taken twice.
     acquire: (_address, shardIds) =>
-      ofShards(
-        `with mine as materialized (${held(shards, "session")})
+      ours(
+        `with mine as materialized (${heldLocks(shards, "session")})
          select number from unnest($1::int4[]) as wanted (number)
          where case when number in (select number from mine) then true else pg_try_advisory_lock(${shards}, number) end`,
-        shardIds
+        shardIds,
+        tenure.taken
       ).pipe(refail),
 
     // A session that has taken the place of a lost one holds nothing, and says so.
     refresh: (_address, shardIds) =>
-      ofShards(
-        `select number from (${held(shards, "session")}) as mine where number = any ($1::int4[])`,
-        shardIds
+      ours(
+        `select number from (${heldLocks(shards, "session")}) as mine where number = any ($1::int4[])`,
+        shardIds,
+        tenure.proven
       ).pipe(refail),
 
     release: (_address, shardId) =>
-      ofShards(
-        `select number, pg_advisory_unlock(${shards}, number) from (${held(shards, "session")}) as mine
-         where number = any ($1::int4[])`,
-        [shardId]
-      ).pipe(Effect.asVoid, refail),
+      Effect.suspend(() => {
+        tenure.ended([numberOf(shardId)])
+        return inSession(({ connection }) =>
+          connection.query(
+            `select number, pg_advisory_unlock(${shards}, number) from (${heldLocks(shards, "session")}) as mine
+             where number = $1`,
+            [Param.int(numberOf(shardId))]
+          )
+        )
+      }).pipe(Effect.asVoid, refail),
 
     releaseAll: () =>
-      inSession(({ connection }) =>
-        connection.query(
-          `select number, pg_advisory_unlock(${shards}, number) from (${held(shards, "session")}) as mine`
+      Effect.suspend(() => {
+        tenure.allEnded()
+        return inSession(({ connection }) =>
+          connection.query(
+            `select number, pg_advisory_unlock(${shards}, number) from (${heldLocks(shards, "session")}) as mine`
+          )
         )
-      ).pipe(Effect.asVoid, refail)
+      }).pipe(Effect.asVoid, refail)
   })
 })
 
-export const layer: Layer.Layer<RunnerStorage.RunnerStorage, SqlError, PgClient.PgClient | SqlClient | ShardingConfig> =
-  Layer.effect(RunnerStorage.RunnerStorage, make).pipe(
-    // Its table of runners, which is written when one comes or goes.
-    Layer.provide(SqlRunnerStorage.layerMigrations({}))
-  )
+export const layer: Layer.Layer<
+  RunnerStorage.RunnerStorage,
+  SqlError,
+  PgClient.PgClient | SqlClient | ShardingConfig | Tenure
+> = Layer.effect(RunnerStorage.RunnerStorage, make).pipe(
+  // Its table of runners, which is written when one comes or goes.
+  Layer.provide(SqlRunnerStorage.layerMigrations({}))
+)

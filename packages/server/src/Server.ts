@@ -3,8 +3,6 @@
  */
 // First, so that every schema below is compiled to code when it is first used: a third of the work of a hot coordinator.
 import "effect/schema/SchemaJITCompiler/enable"
-import { createServer } from "node:http"
-import { NodeHttpServer } from "@effect/platform-node"
 import type { PgClient } from "@effect/sql-pg"
 import { DateTime, Effect, Layer, Option } from "effect"
 import { HttpRouter } from "effect/http"
@@ -24,13 +22,13 @@ import { OwnSettings } from "./Doctor/OwnSettings.ts"
 import * as CoordinatorEntityLive from "./Entities/CoordinatorEntityLive.ts"
 import * as DoctorEntityLive from "./Entities/DoctorEntityLive.ts"
 import * as Housekeeping from "./Entities/Housekeeping.ts"
+import * as Listener from "./Listener.ts"
+import * as ManagerCertificates from "./ManagerCertificates.ts"
 import * as Heartbeats from "./Heartbeats.ts"
 import { HttpRoutes } from "./Http/HttpRoutes.ts"
 import * as Readiness from "./Http/Readiness.ts"
-import * as Connections from "./Limits/Connections.ts"
 import { Counters, LimitCounters } from "./Limits/Counters.ts"
 import { Limits } from "./Limits/Limits.ts"
-import * as Sockets from "./Limits/Sockets.ts"
 import * as ReadinessPartsLive from "./Http/ReadinessPartsLive.ts"
 import * as ManagerEntityLive from "./Entities/ManagerEntityLive.ts"
 import * as SuiteEntityLive from "./Entities/SuiteEntityLive.ts"
@@ -44,11 +42,14 @@ import * as PgEventStore from "./PgEventStore.ts"
 import * as EventQueries from "./ReadModels/EventQueries.ts"
 import * as ManagerQueries from "./ReadModels/ManagerQueries.ts"
 import * as Settlements from "./ReadModels/Settlements.ts"
+import * as SuiteBundles from "./ReadModels/SuiteBundles.ts"
 import * as SuiteQueries from "./ReadModels/SuiteQueries.ts"
 import * as SuiteStreams from "./ReadModels/SuiteStreams.ts"
+import * as TaskExplanations from "./ReadModels/TaskExplanations.ts"
 import * as TaskLogs from "./ReadModels/TaskLogs.ts"
 import * as TaskQueries from "./ReadModels/TaskQueries.ts"
 import * as WorkerQueries from "./ReadModels/WorkerQueries.ts"
+import * as ReadOnly from "./ReadOnly.ts"
 import * as ClientRpcsLive from "./Rpc/ClientRpcsLive.ts"
 import * as Lies from "./Rpc/Lies.ts"
 import * as ManagerRpcsLive from "./Rpc/ManagerRpcsLive.ts"
@@ -68,16 +69,26 @@ export type StartFailure =
   | Migrations.Failure
   | SocketServerError
   | ServeError
+  | Listener.Failure
   | InvalidInput
   | Unavailable
 
 /** What managers connect to. Traces of each call would cost more than the calls. */
-const ManagerSocket = RpcServer.layerHttp({
-  group: ManagerRpcs,
-  path: "/ws/managers",
-  protocol: "websocket",
-  disableTracing: true
-}).pipe(Layer.provide([ManagerRpcsLive.layer.pipe(Layer.provide(Lies.layer)), Authentication.layerManagersOnly]))
+const ManagerSocket = RpcServer.layer(ManagerRpcs, { disableTracing: true }).pipe(
+  Layer.provide(
+    Layer.effect(
+      RpcServer.Protocol,
+      Effect.gen(function* () {
+        const { admit } = yield* ManagerCertificates.ManagerCertificates
+        const { httpEffect, protocol } = yield* RpcServer.makeProtocolWithHttpEffectWebsocket
+        const router = yield* HttpRouter.HttpRouter
+        yield* router.add("GET", "/ws/managers", admit(httpEffect))
+        return protocol
+      })
+    )
+  ),
+  Layer.provide([ManagerRpcsLive.layer.pipe(Layer.provide(Lies.layer)), Authentication.layerManagersOnly])
+)
 
 /** What client programs connect to. */
 const ClientSocket = RpcServer.layerHttp({
@@ -88,9 +99,14 @@ const ClientSocket = RpcServer.layerHttp({
 }).pipe(Layer.provide([ClientRpcsLive.layer, Authentication.layerAdminOnly]))
 
 /** What answers questions: rows, and streams that follow them. */
-const Queries = Layer.mergeAll(SuiteStreams.layer, TaskLogs.layer, WorkerQueries.layer, ManagerQueries.layer).pipe(
-  Layer.provideMerge(Layer.mergeAll(SuiteQueries.layer, TaskQueries.layer, Settlements.layer, EventQueries.layer))
-)
+const Queries = Layer.mergeAll(
+  SuiteStreams.layer,
+  SuiteBundles.layer,
+  TaskExplanations.layer,
+  TaskLogs.layer,
+  WorkerQueries.layer,
+  ManagerQueries.layer
+).pipe(Layer.provideMerge(Layer.mergeAll(SuiteQueries.layer, TaskQueries.layer, Settlements.layer, EventQueries.layer)))
 
 /** The actors, and what keeps time for them. */
 const Actors = Layer.mergeAll(
@@ -133,27 +149,35 @@ const store = (
     Layer.provideMerge(Database.layer(config.database))
   )
 
-/**
- * How long requests that are being answered may take when the coordinator stops. Sockets of clients and managers, which
- * would stay open for as long as these like, are closed then.
- */
-const gracefulShutdownTimeout = "1 second"
+/** What all parts of a coordinator keep to, and count together. */
+const settings = (config: ServerConfig) =>
+  Layer.mergeAll(
+    Layer.succeed(OwnSettings, settingsOf(config)),
+    Layer.succeed(Limits, config.limits),
+    Layer.sync(LimitCounters, () => new Counters())
+  )
 
-export const layer = (config: ServerConfig): Layer.Layer<never, StartFailure> => {
-  const { limits } = config
-  const counters = new Counters()
-  return HttpRouter.serve(Layer.mergeAll(HttpRoutes, ManagerSocket, ClientSocket), {
+/** No actors, and so nothing that could happen. */
+const readOnly = (config: ServerConfig): Layer.Layer<never, StartFailure> =>
+  HttpRouter.serve(Layer.mergeAll(HttpRoutes, ClientSocket), { disableLogger: true, disableListenLog: true }).pipe(
+    Layer.provide(Listener.layer(config)),
+    Layer.provide([Readiness.layer, Queries, Doctor.layerReadOnly(config.database.maxConnections)]),
+    Layer.provide(ReadOnly.layer),
+    Layer.provide(seedTokens(config)),
+    Layer.provide([Tokens.layer, serverInfo(config)]),
+    Layer.provideMerge(MeteredEventStore.layer),
+    Layer.provideMerge(Metrics.layer),
+    Layer.provide(store(config)),
+    Layer.provide([Serialization.layer, Layer.succeed(Timings, config.timings), settings(config)])
+  )
+
+const complete = (config: ServerConfig): Layer.Layer<never, StartFailure> =>
+  HttpRouter.serve(Layer.mergeAll(HttpRoutes, ManagerSocket, ClientSocket), {
     disableLogger: true,
     disableListenLog: true
   }).pipe(
-    Layer.provide(
-      NodeHttpServer.layer(() => Connections.guard(createServer(Connections.serverOptions(limits)), limits, counters), {
-        host: config.host,
-        port: config.port,
-        gracefulShutdownTimeout,
-        websocket: Sockets.options(limits, counters)
-      })
-    ),
+    Layer.provide(ManagerCertificates.layer(config.tls.managerCaFile !== undefined)),
+    Layer.provide(Listener.layer(config)),
     Layer.provide([Readiness.layer, Queries, Doctor.layer(config.database.maxConnections)]),
     Layer.provide(ReadinessPartsLive.layer),
     Layer.provide([SuitesLive.layer, ManagersLive.layer]),
@@ -165,15 +189,12 @@ export const layer = (config: ServerConfig): Layer.Layer<never, StartFailure> =>
     Layer.provide(MeteredEventStore.layer),
     Layer.provideMerge(Metrics.layer),
     Layer.provide(store(config)),
-    Layer.provide([
-      Serialization.layer,
-      Layer.succeed(Timings, config.timings),
-      Layer.succeed(OwnSettings, settingsOf(config)),
-      Layer.succeed(Limits, limits),
-      Layer.succeed(LimitCounters, counters)
-    ])
+    Layer.provide([Serialization.layer, Layer.succeed(Timings, config.timings), settings(config)])
   )
-}
+
+export const layer = (config: ServerConfig): Layer.Layer<never, StartFailure> =>
+  // First, since what is wrong with these will not be mended by waiting for the database.
+  Layer.unwrap(Effect.as(Listener.check(config), config.readOnly ? readOnly(config) : complete(config)))
 
 /** Runs a coordinator until it is interrupted. */
 export const run = (config: ServerConfig): Effect.Effect<never, StartFailure> => Layer.launch(layer(config))

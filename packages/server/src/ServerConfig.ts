@@ -10,14 +10,19 @@ import * as LimitsConfig from "./Limits/Config.ts"
 import { defaults as limitDefaults } from "./Limits/Limits.ts"
 import type { Limits } from "./Limits/Limits.ts"
 import * as Timings from "./Timings.ts"
+import * as Tls from "./Tls.ts"
 
 export interface ServerConfig {
   readonly database: Database.Settings
-  /** Address that clients and managers connect to. Loopback unless asked otherwise: tokens travel in the clear. */
+  /** Address that clients and managers connect to. Any but loopback's needs `tls` (or `allowCleartext`). */
   readonly host: string
   /** 0 picks a free one. */
   readonly port: number
-  /** Address under which other coordinators of the cluster reach this one. */
+  /** With a certificate, clients and managers are served over TLS only. */
+  readonly tls: Tls.Files
+  /** Tokens and tasks may cross a network for everybody to read. For networks that are encrypted by other means. */
+  readonly allowCleartext: boolean
+  /** Address under which other coordinators of the cluster reach this one. Always over TLS (see `ClusterKey.ts`). */
   readonly clusterHost: string
   /** 0 picks a free one. */
   readonly clusterPort: number
@@ -25,6 +30,8 @@ export interface ServerConfig {
   readonly adminToken: Option.Option<Redacted.Redacted>
   /** As `adminToken`, for the token `enrolment`. */
   readonly enrolmentToken: Option.Option<Redacted.Redacted>
+  /** Only answers questions: no actor runs, no manager may connect, and what would change something is refused. */
+  readonly readOnly: boolean
   readonly timings: Timings.Shape
   readonly limits: Limits
   /** Variables that were set: the other settings are defaults. */
@@ -50,14 +57,24 @@ const port = (name: string, fallback: number) =>
 const millis = (name: string, fallback: number) =>
   Config.schema(Millis.between(100, 86_400_000), name).pipe(Config.withDefault(fallback))
 
+const file = (name: string) =>
+  Config.schema(Schema.NonEmptyString, name).pipe(Config.option, Config.map(Option.getOrUndefined))
+
 const parts = Config.all({
   database: Database.config,
   host: Config.String("MUSTER_HOST").pipe(Config.withDefault(loopback)),
   port: port("MUSTER_PORT", defaultPort),
+  tls: Config.all({
+    certFile: file(Tls.variables.certFile),
+    keyFile: file(Tls.variables.keyFile),
+    managerCaFile: file(Tls.variables.managerCaFile)
+  }),
+  allowCleartext: Config.Boolean("MUSTER_ALLOW_CLEARTEXT").pipe(Config.withDefault(false)),
   clusterHost: Config.String("MUSTER_CLUSTER_HOST").pipe(Config.withDefault(loopback)),
   clusterPort: port("MUSTER_CLUSTER_PORT", 0),
   adminToken: Config.option(Config.Redacted("MUSTER_ADMIN_TOKEN")),
   enrolmentToken: Config.option(Config.Redacted("MUSTER_ENROLMENT_TOKEN")),
+  readOnly: Config.Boolean("MUSTER_READ_ONLY").pipe(Config.withDefault(false)),
   timings: Config.all({
     heartbeatInterval: millis("MUSTER_HEARTBEAT_INTERVAL", Timings.defaults.heartbeatInterval),
     silentAfter: millis("MUSTER_MANAGER_SILENT_AFTER", Timings.defaults.silentAfter),
@@ -70,7 +87,8 @@ const parts = Config.all({
 })
 
 const hidden = "***"
-const secret = (value: Option.Option<Redacted.Redacted>) => (Option.isSome(value) ? hidden : "(none)")
+const none = "(none)"
+const secret = (value: Option.Option<Redacted.Redacted>) => (Option.isSome(value) ? hidden : none)
 const ms = (value: number) => `${value}ms`
 
 /** All variables, and how a setting is shown. */
@@ -82,6 +100,11 @@ const shown: ReadonlyArray<readonly [variable: string, show: (config: Config.Suc
   ["MUSTER_DATABASE_STATEMENT_TIMEOUT", ({ database }) => ms(Duration.toMillis(database.statementTimeout))],
   ["MUSTER_HOST", ({ host }) => host],
   ["MUSTER_PORT", (settings) => String(settings.port)],
+  [Tls.variables.certFile, ({ tls }) => tls.certFile ?? none],
+  [Tls.variables.keyFile, ({ tls }) => tls.keyFile ?? none],
+  [Tls.variables.managerCaFile, ({ tls }) => tls.managerCaFile ?? none],
+  ["MUSTER_ALLOW_CLEARTEXT", ({ allowCleartext }) => String(allowCleartext)],
+  ["MUSTER_READ_ONLY", (settings) => String(settings.readOnly)],
   ["MUSTER_CLUSTER_HOST", ({ clusterHost }) => clusterHost],
   ["MUSTER_CLUSTER_PORT", ({ clusterPort }) => String(clusterPort)],
   ["MUSTER_ADMIN_TOKEN", ({ adminToken }) => secret(adminToken)],
@@ -130,10 +153,13 @@ export const make = (
   database: { ...Database.defaults, url: settings.url },
   host: loopback,
   port: 0,
+  tls: Tls.none,
+  allowCleartext: false,
   clusterHost: loopback,
   clusterPort: 0,
   adminToken: Option.none(),
   enrolmentToken: Option.none(),
+  readOnly: false,
   timings: Timings.defaults,
   limits: limitDefaults,
   given: new Set(),

@@ -6,19 +6,19 @@ const managerId = ManagerId.make("m000000000000001")
 const epoch = (number: number) => Epoch.make(number)
 
 const listenerOf = (number: number) => {
-  const heard: Array<number> = []
-  return { managerId, epoch: epoch(number), heard: (at: number) => void heard.push(at), all: heard }
+  const listener = { managerId, epoch: epoch(number), count: 0, heard: () => ({ age: ++listener.count }) }
+  return listener
 }
 
 describe("heartbeats", () => {
   it("are noted by the listener of their session, and by nobody else", () => {
     const heartbeats = Heartbeats.make()
-    assert.isFalse(heartbeats.note(managerId, epoch(1), 5))
+    assert.isUndefined(heartbeats.note(managerId, epoch(1)))
     const listener = listenerOf(2)
     heartbeats.listen(listener)
-    assert.isFalse(heartbeats.note(managerId, epoch(1), 6))
-    assert.isTrue(heartbeats.note(managerId, epoch(2), 7))
-    assert.deepStrictEqual(listener.all, [7])
+    assert.isUndefined(heartbeats.note(managerId, epoch(1)))
+    assert.deepStrictEqual(heartbeats.note(managerId, epoch(2)), { age: 1 })
+    assert.strictEqual(listener.count, 1)
   })
 
   it("go to the latest listener, also when the one before it goes later", () => {
@@ -27,9 +27,9 @@ describe("heartbeats", () => {
     heartbeats.listen(first)
     heartbeats.listen(second)
     heartbeats.forget(first)
-    assert.isTrue(heartbeats.note(managerId, epoch(1), 8))
+    assert.deepStrictEqual(heartbeats.note(managerId, epoch(1)), { age: 1 })
     heartbeats.forget(second)
-    assert.isFalse(heartbeats.note(managerId, epoch(1), 9))
-    assert.deepStrictEqual([first.all, second.all], [[], [8]])
+    assert.isUndefined(heartbeats.note(managerId, epoch(1)))
+    assert.deepStrictEqual([first.count, second.count], [0, 1])
   })
 })

@@ -10,7 +10,9 @@ import { RunnerStorage } from "effect/cluster/RunnerStorage"
 import * as ShardId from "effect/cluster/ShardId"
 import * as ShardingConfig from "effect/cluster/ShardingConfig"
 import { SqlClient } from "effect/sql/SqlClient"
+import * as BootClock from "../src/BootClock.ts"
 import * as PgRunnerStorage from "../src/PgRunnerStorage.ts"
+import * as Tenure from "../src/Tenure.ts"
 import { eventually } from "./support/Eventually.ts"
 import * as Muster from "./support/Muster.ts"
 
@@ -30,11 +32,13 @@ const coordinator = Effect.fnUntraced(function* (
   const context = yield* Layer.build(
     Layer.fresh(PgRunnerStorage.layer).pipe(
       Layer.provide(ShardingConfig.layer({ shardLockExpiration: expiry })),
+      Layer.provideMerge(Layer.fresh(Tenure.layer)),
       Layer.provideMerge(Layer.fresh(Muster.clientLayer(schema === undefined ? {} : { schema })))
     )
   ).pipe(Scope.provide(scope))
   const storage = Context.get(context, RunnerStorage)
   const address = RunnerAddress.make("127.0.0.1", port)
+  const tenure = Context.get(context, Tenure.Tenure)
   const runner = Runner.make({ address, groups: ["default"], weight: 1 })
   return {
     address,
@@ -52,6 +56,7 @@ const coordinator = Effect.fnUntraced(function* (
     refresh: (...had: ReadonlyArray<number>) => Effect.map(storage.refresh(address, shards(...had)), numbers),
     release: (number: number) => storage.release(address, ShardId.make("default", number)),
     releaseAll: storage.releaseAll(address),
+    holding: (id: number) => tenure.of({ id }),
     die: Scope.close(scope, Exit.void)
   }
 })
@@ -98,6 +103,29 @@ describe("the locks of coordinators", () => {
     }).pipe(provided)
   )
 
+  it.live("are known with when it was last proved that they are held", () =>
+    Effect.gen(function* () {
+      const one = yield* coordinator(1)
+      const began = BootClock.now()
+      yield* one.acquire(1, 2)
+      const first = one.holding(1)
+      assert.isAtLeast(first?.provenAt ?? 0, began)
+      const proved = yield* eventually(
+        Effect.map(one.refresh(1, 2), () => one.holding(1)),
+        (holding) => (holding?.provenAt ?? 0) > (first?.provenAt ?? 0)
+      )
+      assert.strictEqual(proved?.number, first?.number)
+      yield* one.release(1)
+      assert.isUndefined(one.holding(1))
+      assert.isDefined(one.holding(2))
+      yield* one.acquire(1)
+      assert.notStrictEqual(one.holding(1)?.number, first?.number)
+      // A look that began before names what was released since.
+      yield* Effect.all([one.refresh(1, 2), one.release(2)], { concurrency: 2 })
+      assert.isUndefined(one.holding(2))
+    }).pipe(provided)
+  )
+
   it.live("are gone with a coordinator that does nothing any more", () =>
     Effect.gen(function* () {
       const [frozen, other] = [yield* coordinator(1, { expiry: short }), yield* coordinator(2)]
@@ -105,8 +133,12 @@ describe("the locks of coordinators", () => {
       yield* frozen.acquire(1)
       yield* eventually(other.acquire(1), (all) => all.length === 1)
       assert.deepStrictEqual(yield* other.others, [])
+      // Until it looks again, it only knows what was so then.
+      const before = frozen.holding(1)
+      assert.isDefined(before)
       // It wakes, and is told what it has lost before it may have anything again.
       yield* Effect.exit(frozen.refresh(1))
+      assert.isUndefined(frozen.holding(1))
       assert.deepStrictEqual(yield* frozen.refresh(1), [])
       assert.deepStrictEqual(yield* other.others, [1])
     }).pipe(provided)

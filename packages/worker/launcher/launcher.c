@@ -20,6 +20,8 @@
  *        e  assignment, which wins over the environment of all       d  working directory
  *        <  file for standard input (else the end at once)           t  milliseconds after which it is told as started
  *   W  forget the commands that have not begun
+ *   T  kill the worker, and with it all that it runs, if it has said nothing else by this time of the boot clock: a double,
+ *      0 for never
  *   L  let go of the command that ended uncleanly, and take commands again
  *
  * From here:
@@ -35,6 +37,9 @@
  * Clean is an end after which the next command finds everything as the one before did: its group of processes is empty,
  * its output has come to its end, the directories are as they were. After any other end, and after a refusal, commands
  * that wait are forgotten, and so are those that come, until L. What is to become of them is for the worker to say.
+ *
+ * The worker hangs if it lets the time of T pass. With a kill nothing waits for it: we and the command die with it, and
+ * whoever cleans up behind it finds the rest.
  *
  * Messages that are not understood end this process: the worker sees that, and a command that ran otherwise than it was
  * meant would be worse.
@@ -56,11 +61,12 @@
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
+#include <sys/timerfd.h>
 #include <sys/wait.h>
 #include <time.h>
 #include <unistd.h>
 
-#define VERSION "1"
+#define VERSION "2"
 
 enum { CHANNEL = 3 };
 
@@ -125,8 +131,11 @@ struct buffer {
   size_t used, size;
 };
 
-static pid_t self;
-static int current_file, signals;
+static pid_t self, worker;
+static int current_file, signals, timer;
+
+/* When the worker is killed, by the boot clock; 0 for never. */
+static double limit;
 static struct buffer in, out;
 static double flush_at; /* when `out` has to go; meaningful while it is not empty */
 
@@ -332,6 +341,63 @@ static void receive_directories(const char *body, size_t length) {
   }
 }
 
+/* --- The time of the worker --------------------------------------------------------------------------------------- */
+
+/* A worker that has not hung has this long to be faster. */
+static const double patience = 100;
+
+/*
+ * Milliseconds since the machine's start, as the worker reads them: from the same file, since a container may have a start
+ * of its own.
+ */
+static double boot_millis(void) {
+  char text[64];
+  int file = open("/proc/uptime", O_RDONLY | O_CLOEXEC);
+  ssize_t length = file < 0 ? -1 : read(file, text, sizeof text - 1);
+  if (file >= 0) close(file);
+  if (length <= 0) die("the time since the machine's start cannot be read");
+  text[length] = 0;
+  double millis = 0, unit = 1000;
+  char *digit = text;
+  for (; *digit >= '0' && *digit <= '9'; digit++) millis = millis * 10 + (*digit - '0') * unit;
+  if (*digit == '.') while (*++digit >= '0' && *digit <= '9') millis += (*digit - '0') * (unit /= 10);
+  return millis;
+}
+
+static int is_over(void) {
+  return limit > 0 && boot_millis() >= limit + patience;
+}
+
+static void kill_worker(void) {
+  if (getppid() == worker) kill(worker, SIGKILL);
+  leave();
+}
+
+/* The timer counts while the machine sleeps, and is looked at when it has fired only. */
+static void set_timer(void) {
+  struct itimerspec when = {0};
+  if (limit > 0) {
+    double left = limit + patience - boot_millis();
+    if (left < 1) left = 1;
+    when.it_value.tv_sec = (time_t)(left / 1000);
+    when.it_value.tv_nsec = (long)((left - when.it_value.tv_sec * 1000.0) * 1000000);
+  }
+  if (timerfd_settime(timer, 0, &when, NULL) < 0) die("no timer can be set");
+}
+
+static void receive_limit(const char *body, size_t length) {
+  if (length != sizeof limit) die("a time is malformed");
+  memcpy(&limit, body, sizeof limit);
+  set_timer();
+}
+
+static void ring(void) {
+  uint64_t times;
+  if (read(timer, &times, sizeof times) < 0 && errno != EAGAIN) die("the timer cannot be read");
+  if (is_over()) kill_worker();
+  set_timer();
+}
+
 /* --- The command that runs --------------------------------------------------------------------------------------- */
 
 /* Names the running command in its file: ten characters and a newline, whatever was there before. */
@@ -517,6 +583,7 @@ static void receive(char kind, const char *body, size_t length) {
     case 'D': return receive_directories(body, length);
     case 'R': return is_halted ? (void)0 : receive_command(body, length);
     case 'W': return forget(1);
+    case 'T': return receive_limit(body, length);
     case 'L': return let_go();
     default: die("a message is of no known kind");
   }
@@ -553,7 +620,11 @@ static void reap(void) {
 
 /* Does what has become due. Answers with the time until there is more, -1 if nothing is to be expected. */
 static int keep_time(void) {
-  while (running.pid == 0 && first != NULL) start();
+  while (running.pid == 0 && first != NULL) {
+    /* We may have been frozen too. */
+    if (is_over()) kill_worker();
+    start();
+  }
   double now = millis(CLOCK_MONOTONIC), next = 1e300;
   double age = now - running.began;
   if (running.pid > 0 && !running.is_told) {
@@ -577,7 +648,8 @@ static void prepare(char **argv) {
   self = getpid();
   if (strcmp(argv[1], VERSION) != 0) die("the worker is of another version");
   prctl(PR_SET_PDEATHSIG, SIGKILL);
-  if (getppid() != atoi(argv[2])) leave();
+  worker = atoi(argv[2]);
+  if (getppid() != worker) leave();
   fcntl(CHANNEL, F_SETFD, FD_CLOEXEC);
 #ifdef SYS_close_range
   syscall(SYS_close_range, CHANNEL + 1, ~0U, 0); /* where the kernel knows it; Node leaves nothing open */
@@ -594,6 +666,8 @@ static void prepare(char **argv) {
   sigaddset(&children, SIGCHLD);
   signals = signalfd(-1, &children, SFD_CLOEXEC | SFD_NONBLOCK);
   if (signals < 0) die("signals cannot be read");
+  timer = timerfd_create(CLOCK_BOOTTIME, TFD_CLOEXEC | TFD_NONBLOCK);
+  if (timer < 0) die("no timer can be made");
   current_file = open(argv[3], O_WRONLY | O_CLOEXEC);
   if (current_file < 0) die("the file for the running command cannot be opened");
 }
@@ -610,8 +684,10 @@ int main(int argc, char **argv) {
       {.fd = signals, .events = POLLIN},
       {.fd = listens ? running.output[0] : -1, .events = POLLIN},
       {.fd = listens ? running.output[1] : -1, .events = POLLIN},
+      {.fd = timer, .events = POLLIN},
     };
-    if (poll(events, 4, timeout) < 0 && errno != EINTR) die("poll does not work");
+    if (poll(events, 5, timeout) < 0 && errno != EINTR) die("poll does not work");
+    if (events[4].revents) ring();
     for (int place = 0; place < 2; place++) if (events[2 + place].revents) listen_to(place, PIPE_CAPACITY);
     if (events[1].revents) reap();
     if (events[0].revents) hear();

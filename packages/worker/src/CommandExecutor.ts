@@ -15,6 +15,7 @@
 import { join, resolve as resolvePath } from "node:path"
 import { Cause, Effect, Exit, Predicate } from "effect"
 import type { Fiber } from "effect"
+import * as Lease from "@muster/domain/Lease"
 import * as LogFile from "@muster/domain/LogFile"
 import type { WorkItem } from "@muster/domain/Rpc/WorkLists"
 import { taskId } from "@muster/domain/Suite/Id"
@@ -30,7 +31,7 @@ import { ScratchDirectory } from "./Command/Scratch.ts"
 import type { Scratch } from "./Command/Scratch.ts"
 import type { Attempt, Progress } from "./Executor.ts"
 import { notStarted, unstarted } from "./Executor.ts"
-import * as ExitCode from "./ExitCode.ts"
+import * as ExitCode from "@muster/domain/WorkerExit"
 import { Replacement } from "./Replacement.ts"
 import * as Timer from "./Timer.ts"
 import { cookie, variables, WorkerConfig } from "./WorkerConfig.ts"
@@ -155,6 +156,23 @@ export class CommandExecutor {
     }
     const run = this.handed.find((one) => one.attempt === attempt)
     if (run !== undefined) this.endEarly(run, "cancelled")
+  }
+
+  expire(attempt: Attempt, grace: number): void {
+    const waits = this.waiting.findIndex((run) => run.attempt === attempt)
+    if (waits >= 0) {
+      for (const run of this.waiting.splice(waits, 1)) run.progress.giveBack(false)
+      return
+    }
+    const run = this.handed.find((one) => one.attempt === attempt)
+    if (run === undefined) return
+    run.grace = Math.min(grace, attempt.settings.grace)
+    run.message = Lease.lostMessage
+    this.endEarly(run, "lease_lost")
+  }
+
+  limit(kill: number | undefined): void {
+    this.parts.launcher.limit(kill)
   }
 
   /** Gives back what has not begun. */
@@ -383,7 +401,7 @@ export class CommandExecutor {
   }
 
   /** Ends a command that has not ended by itself. */
-  private endEarly(run: Run, outcome: "timed_out" | "cancelled"): void {
+  private endEarly(run: Run, outcome: "timed_out" | "cancelled" | "lease_lost"): void {
     if (run.ending !== undefined || run.end !== undefined) return
     run.ending = outcome
     // Only when nothing can follow it, what the launcher has running is certain to be this one.
@@ -410,7 +428,7 @@ export class CommandExecutor {
     if (leaving.length > 0) this.waiting = this.waiting.filter((run) => !leaving.includes(run))
     for (const run of leaving) {
       this.forgetInput(run)
-      if (run.ending === undefined) run.progress.giveBack(false)
+      if (run.ending === undefined || run.ending === "lease_lost") run.progress.giveBack(false)
       else run.progress.settle(unstarted(run.attempt.item, "cancelled"))
     }
     this.pump()
@@ -423,7 +441,10 @@ export class CommandExecutor {
       Effect.gen({ self: this }, function* () {
         // The program may only be about to start, so that nothing of it is to be seen yet: its end has to be told.
         while (run.end === undefined && this.handed[0] === run) {
-          yield* ProcessTree.end({ ...this.marksOf(item), leader: this.parts.launcher.current() }, settings.grace)
+          yield* ProcessTree.end(
+            { ...this.marksOf(item), leader: this.parts.launcher.current() },
+            run.grace ?? settings.grace
+          )
           if (run.end === undefined) yield* Effect.sleep(lookAgain)
         }
         if (run.end !== undefined) this.tidy(run)

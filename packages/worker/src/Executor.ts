@@ -22,10 +22,12 @@ export interface Attempt {
 
 /** What an attempt's owner hears of it. */
 export interface Progress {
-  /** Nothing of it runs any more. Called once, maybe before `start` returns, unless it is given back. */
+  /** Nothing of it runs any more. Called once, maybe before `start` returns, unless it is given back or abandoned. */
   readonly settle: (result: AttemptResult) => void
   /** It has run for a moment; `startedAt` is there. Not called for what ends before. */
   readonly begun: () => void
+  /** It goes on whatever is done, until this process ends: its end is for others to see and to tell. */
+  readonly abandon: () => void
   /** It is not run here. `mayHaveBegun` if that is not certain: something broke. */
   readonly giveBack: (mayHaveBegun: boolean) => void
 }
@@ -48,6 +50,10 @@ export interface Shape {
   readonly giveBack: () => void
   /** Ends an attempt: TERM or interruption, grace, KILL. Its `settle` is called as ever. Harmless for one that ended. */
   readonly cancel: (attempt: Attempt) => void
+  /** As `cancel`, because the lease of its suite ends: within `grace` milliseconds, and what has not begun is given back. */
+  readonly expire: (attempt: Attempt, grace: number) => void
+  /** If this worker hangs beyond this moment of the boot clock, it is to be killed with all that it runs. */
+  readonly limit: (kill: number | undefined) => void
   /** Process group of a running command. */
   readonly processId: (attempt: Attempt) => number | undefined
   /** Ends everything at once and without grace: the worker goes. */

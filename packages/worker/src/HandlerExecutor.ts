@@ -7,14 +7,15 @@
 import { Effect } from "effect"
 import type { Cause, Exit, Fiber, Schema } from "effect"
 import * as InputProblem from "@muster/domain/Api/InputProblem"
+import * as Lease from "@muster/domain/Lease"
 import type * as Handler from "@muster/domain/Handler"
 import { taskId } from "@muster/domain/Suite/Id"
 import type { AttemptResult, HandlerSpec, Outcome } from "@muster/domain/Task"
 import { finishedAt, toMicroseconds } from "@muster/domain/Task/Packed"
 import * as Text from "@muster/domain/Text"
-import type { Announcement, Attempt } from "./Executor.ts"
+import type { Announcement, Attempt, Progress } from "./Executor.ts"
 import { notStarted } from "./Executor.ts"
-import * as ExitCode from "./ExitCode.ts"
+import * as ExitCode from "@muster/domain/WorkerExit"
 import * as Module from "./Handler/Module.ts"
 import { noopHandler } from "./Handler/Noop.ts"
 import { refuse } from "@muster/domain/Task/Output"
@@ -100,8 +101,9 @@ interface Running {
   readonly attempt: Attempt
   readonly fiber: Fiber.Fiber<unknown, unknown>
   readonly context: RunContext
-  readonly conclude: (outcome: Outcome | undefined, exit: Exit.Exit<unknown, unknown> | undefined) => void
-  ending: Extract<Outcome, "timed_out" | "cancelled"> | undefined
+  readonly conclude: (outcome: Outcome | undefined, exit: Exit.Exit<unknown, unknown>) => void
+  readonly abandon: () => void
+  ending: Extract<Outcome, "timed_out" | "cancelled" | "lease_lost"> | undefined
 }
 
 export class HandlerExecutor {
@@ -125,7 +127,7 @@ export class HandlerExecutor {
     return this.prepared.get(name)?.handler.concurrency ?? Number.POSITIVE_INFINITY
   }
 
-  start(attempt: Attempt, spec: HandlerSpec, settle: (result: AttemptResult) => void): void {
+  start(attempt: Attempt, spec: HandlerSpec, { abandon, settle }: Pick<Progress, "settle" | "abandon">): void {
     const prepared = this.prepared.get(spec.handler)
     if (prepared === undefined) return settle(notStarted(attempt, this.unknown(spec.handler)))
     // JSON has no word for "nothing": what is absent is null, which is also how a codec of JSON writes undefined.
@@ -149,14 +151,10 @@ export class HandlerExecutor {
       fiber,
       context,
       conclude: (outcome, how) => {
-        if (outcome === undefined && how !== undefined) return finish(how)
-        const isHanging = how === undefined
-        settle({
-          ...times(),
-          outcome: outcome ?? "failed",
-          ...(isHanging ? { message: `handler "${spec.handler}" does not heed its interruption` } : {})
-        })
+        if (outcome === undefined) return finish(how)
+        settle({ ...times(), outcome, ...(outcome === "lease_lost" ? { message: Lease.lostMessage } : {}) })
       },
+      abandon,
       ending: undefined
     })
   }
@@ -164,6 +162,15 @@ export class HandlerExecutor {
   cancel(attempt: Attempt): void {
     const running = this.running.get(attempt)
     if (running !== undefined) this.end(running, "cancelled")
+  }
+
+  /** Interrupts it. If it does not heed that, its worker is about to end. */
+  expire(attempt: Attempt): void {
+    const running = this.running.get(attempt)
+    if (running === undefined || running.ending !== undefined) return
+    running.ending = "lease_lost"
+    running.context.abort()
+    running.fiber.interruptUnsafe()
   }
 
   /** Interrupts what runs. Does not wait: the end of the process ends what does not heed that. */
@@ -194,7 +201,7 @@ export class HandlerExecutor {
     const { attempt, context, fiber } = running
     const cancelTimer = Timer.after(attempt.settings.grace, () => {
       if (!this.running.delete(attempt)) return
-      running.conclude(outcome, undefined)
+      running.abandon()
       this.parts.replacement.request({
         exitCode: ExitCode.handlerHangs,
         message: `a handler did not heed its interruption within ${attempt.settings.grace} ms`

@@ -9,11 +9,14 @@
  * Commands still go to the executor several at a time: it runs one after the other, faster than this could. When one of
  * them runs for longer than a moment, those behind it are given back, because they could run elsewhere.
  */
+import * as Lease from "@muster/domain/Lease"
+import type { Deadline } from "@muster/domain/Lease"
 import type { Returned } from "@muster/domain/Rpc/WorkerRpcs"
 import type { WorkItem, WorkResult } from "@muster/domain/Rpc/WorkLists"
 import type { SuiteId } from "@muster/domain/Suite/Id"
 import { isCommand, resolve } from "@muster/domain/Task"
 import type { AttemptResult, TaskDefaults } from "@muster/domain/Task"
+import * as BootClock from "./BootClock.ts"
 import type { Attempt, Shape as Executor } from "./Executor.ts"
 import { unstarted } from "./Executor.ts"
 import type { StartedItem } from "./TaskSource.ts"
@@ -60,9 +63,17 @@ export class Slot {
   private commands = 0
   private results: Array<WorkResult> = []
   private returned: Array<Returned> = []
+  /** Suites of which something runs that only the end of this process will end. */
+  private readonly abandoned = new Set<SuiteId>()
   private isPumping = false
+  /** Of the suite that runs, if it asks for a lease. */
+  private limit: { readonly suiteId: SuiteId; readonly deadline: Deadline } | undefined
+  /** What runs of it has been told to end. */
+  private isExpired = false
+  private readonly now: () => number
 
-  constructor(executor: Executor, onChange: () => void) {
+  constructor(executor: Executor, onChange: () => void, now: () => number = BootClock.now) {
+    this.now = now
     this.executor = executor
     this.onChange = onChange
   }
@@ -92,7 +103,8 @@ export class Slot {
   }
 
   /** What tasks of a suite inherit. */
-  use(suiteId: SuiteId, defaults: TaskDefaults): void {
+  use(suiteId: SuiteId, defaults: TaskDefaults, deadline?: Deadline): void {
+    this.setLimit(deadline === undefined ? undefined : { suiteId, deadline })
     // Put last: what was used longest ago is forgotten first.
     this.defaults.delete(suiteId)
     this.defaults.set(suiteId, defaults)
@@ -101,6 +113,59 @@ export class Slot {
       this.defaults.delete(oldest)
     }
     this.pump()
+  }
+
+  /** Until when tasks of the suite may run by now. */
+  renew(suiteId: SuiteId, deadline: Deadline): void {
+    if (this.limit?.suiteId !== suiteId || deadline.kill <= this.limit.deadline.kill) return
+    this.setLimit({ suiteId, deadline })
+    this.pump()
+  }
+
+  /**
+   * Does what the lease asks for by now. Answers with the milliseconds until there is more to do, nothing when there is
+   * not, or `over`: something runs on that must not.
+   */
+  keepTime(): number | "over" | undefined {
+    if (this.limit === undefined) return undefined
+    const { deadline, suiteId } = this.limit
+    const now = this.now()
+    if (now < deadline.term) return deadline.term - now
+    if (!this.isExpired) {
+      this.isExpired = true
+      this.expire(suiteId, Lease.graceLeft(deadline, now))
+    }
+    const isBusy = this.runningOf(suiteId).length > 0 || this.abandoned.has(suiteId)
+    if (isBusy) return now < deadline.kill ? deadline.kill - now : "over"
+    // Nothing begins any more, so nobody has to be watched.
+    this.executor.limit(undefined)
+    return undefined
+  }
+
+  private setLimit(limit: Slot["limit"]): void {
+    const isLimited = this.limit !== undefined
+    this.limit = limit
+    this.isExpired = false
+    if (limit !== undefined && this.now() < limit.deadline.kill) this.executor.limit(limit.deadline.kill)
+    else if (isLimited) this.executor.limit(undefined)
+  }
+
+  private runningOf(suiteId: SuiteId): ReadonlyArray<Running> {
+    return [...this.running.values()].filter(({ attempt }) => attempt.item.suiteId === suiteId)
+  }
+
+  private expire(suiteId: SuiteId, grace: number): void {
+    const left = this.waiting.splice(this.head)
+    for (const item of left) {
+      if (item.suiteId === suiteId) this.returned.push({ ...nameOf(item), mayHaveBegun: false })
+      else this.waiting.push(item)
+    }
+    for (const { attempt } of this.runningOf(suiteId)) this.executor.expire(attempt, grace)
+    this.onChange()
+  }
+
+  private mayBegin({ suiteId }: WorkItem): boolean {
+    return this.limit?.suiteId !== suiteId || this.now() < this.limit.deadline.begin
   }
 
   /** Starts what may start; the rest waits. */
@@ -178,7 +243,7 @@ export class Slot {
       const defaults = this.defaults.get(item.suiteId)
       if (defaults === undefined) break
       const share = this.executor.share(item.spec)
-      if (!this.fits(item, share)) break
+      if (!this.fits(item, share) || !this.mayBegin(item)) break
       this.head++
       this.start(item, defaults, share)
     }
@@ -212,6 +277,10 @@ export class Slot {
     this.executor.start(attempt, {
       settle: (result) => {
         this.results.push({ suiteId: item.suiteId, result })
+        leave()
+      },
+      abandon: () => {
+        this.abandoned.add(item.suiteId)
         leave()
       },
       begun: () => {

@@ -24,13 +24,18 @@ export const layer: Layer.Layer<Executor, never, WorkerConfig | ScratchDirectory
       start: (attempt, progress) => {
         const { spec } = attempt.item
         if (isCommand(spec)) commands.start(attempt, spec, progress)
-        else handlers.start(attempt, spec, progress.settle)
+        else handlers.start(attempt, spec, progress)
       },
       giveBack: () => commands.giveBack(),
       cancel: (attempt) => {
         commands.cancel(attempt)
         handlers.cancel(attempt)
       },
+      expire: (attempt, grace) => {
+        commands.expire(attempt, grace)
+        handlers.expire(attempt)
+      },
+      limit: (kill) => commands.limit(kill),
       processId: (attempt) => commands.processId(attempt),
       endAll: Effect.andThen(handlers.endAll, commands.endAll)
     } satisfies Shape)

@@ -5,7 +5,7 @@
 import { Deferred, Effect, Exit, Latch, Schedule, Stream } from "effect"
 import type { WorkerDirective } from "@muster/domain/Rpc/WorkerRpcs"
 import { Executor } from "./Executor.ts"
-import * as ExitCode from "./ExitCode.ts"
+import * as ExitCode from "@muster/domain/WorkerExit"
 import { Replacement } from "./Replacement.ts"
 import { Slot } from "./Slot.ts"
 import { SourceLost, TaskSource } from "./TaskSource.ts"
@@ -21,6 +21,9 @@ const startedAge = 25
 
 /** After an answer without items. Such an answer is given when something is about to change. */
 const emptyPause = "10 millis"
+
+/** The clock of leases counts while the machine sleeps and timers do not, so it is looked at that often. Milliseconds. */
+const limitInterval = 250
 
 /** For the answer to the last call for items after `Stop`. */
 const dismissLimit = "1 second"
@@ -100,7 +103,12 @@ export const run = Effect.fnUntraced(function* ({ leave, orphaned }: Surrounding
   const obey = (directive: WorkerDirective) => {
     switch (directive._tag) {
       case "UseSuite":
-        slot.use(directive.suiteId, directive.defaults)
+        slot.use(directive.suiteId, directive.defaults, directive.deadline)
+        if (directive.deadline !== undefined) gates.limited.openUnsafe()
+        break
+      case "Renewed":
+        slot.renew(directive.suiteId, directive.deadline)
+        gates.limited.openUnsafe()
         break
       case "Cancel":
         slot.cancel(directive)
@@ -122,6 +130,20 @@ export const run = Effect.fnUntraced(function* ({ leave, orphaned }: Surrounding
     yield* Effect.sleep(heldUpLimit)
     if (!slot.isHeldUp) return
     replacement.request({ exitCode: ExitCode.broken, message: "tasks came whose suite was not named" })
+  })
+
+  /** Ends when something runs on beyond the lease of its suite. The end of this process ends that too. */
+  const untilOver = Effect.gen(function* () {
+    for (;;) {
+      gates.limited.closeUnsafe()
+      const wait = slot.keepTime()
+      update()
+      if (wait === "over") break
+      yield* wait === undefined ? gates.limited.await : Effect.sleep(Math.min(wait, limitInterval))
+    }
+    yield* Effect.logWarning("the lease of the suite is over, and something runs on: ends it and itself")
+    leave(ExitCode.leaseLost)
+    return ExitCode.leaseLost
   })
 
   /** Takes nothing more and waits until everything has ended and been handed in. */
@@ -162,7 +184,7 @@ export const run = Effect.fnUntraced(function* ({ leave, orphaned }: Surrounding
     { concurrency: "unbounded", discard: true }
   ).pipe(Effect.andThen(Effect.never))
 
-  return yield* Effect.raceAllFirst([untilLost, untilStopped, untilReplaced]).pipe(
+  return yield* Effect.raceAllFirst([untilLost, untilStopped, untilReplaced, untilOver]).pipe(
     Effect.catchTag("SourceLost", (error) =>
       Effect.logInfo(`ends its tasks and itself: ${error.message}`).pipe(
         Effect.andThen(Effect.timeoutOption(executor.endAll, endLimit)),
@@ -183,6 +205,8 @@ class Gates {
   readonly returned = Latch.makeUnsafe()
   /** Open while something runs that the manager was not told of. */
   readonly untold = Latch.makeUnsafe()
+  /** Open when there is news of the lease. */
+  readonly limited = Latch.makeUnsafe()
   /** Open while no call for items is on its way. */
   readonly answered = Latch.makeUnsafe(true)
   /** Open when nothing is left to do. */

@@ -3,7 +3,7 @@
  */
 import { Cause, Effect } from "effect"
 import { ScratchDirectory } from "./Command/Scratch.ts"
-import * as ExitCode from "./ExitCode.ts"
+import * as ExitCode from "@muster/domain/WorkerExit"
 import * as Guardian from "./Guardian.ts"
 import * as ManagedTaskSource from "./ManagedTaskSource.ts"
 import { Replacement } from "./Replacement.ts"

@@ -23,6 +23,7 @@ const make = (handlers: string | undefined = modulePath) =>
     const context = yield* Layer.build(Layer.merge(WorkerConfig.layer(config), Replacement.layer))
     const executor = yield* Effect.provide(HandlerExecutor.make(), context)
     let index = 0
+    const abandoned: Array<string> = []
     const start = (handler: string, input?: Schema.Json, settings: Partial<HandlerSpec> = {}) =>
       Effect.sync(() => {
         const spec: HandlerSpec = { handler, ...(input === undefined ? {} : { input }), ...settings }
@@ -33,13 +34,17 @@ const make = (handlers: string | undefined = modulePath) =>
           startedAt: undefined
         }
         const settled = Deferred.makeUnsafe<AttemptResult>()
-        executor.start(attempt, spec, (result) => {
-          if (!Deferred.doneUnsafe(settled, Effect.succeed(result))) throw new Error("settled twice")
+        executor.start(attempt, spec, {
+          settle: (result) => {
+            if (!Deferred.doneUnsafe(settled, Effect.succeed(result))) throw new Error("settled twice")
+          },
+          abandon: () => void abandoned.push(handler)
         })
         return { attempt, result: Deferred.await(settled), isSettled: () => Deferred.isDoneUnsafe(settled) }
       })
     return {
       executor,
+      abandoned,
       replacement: (yield* Effect.provide(Replacement, context)).requested,
       start,
       run: (handler: string, input?: Schema.Json, settings?: Partial<HandlerSpec>) =>
@@ -179,10 +184,11 @@ describe("handlers", () => {
   it.live("that do not heed their interruption are given up after the grace, and with them the process", () =>
     Effect.gen(function* () {
       for (const name of ["stubborn", "deaf"]) {
-        const { replacement, run } = yield* make()
-        const { message, outcome } = yield* run(name, 1, { timeout: 30, grace: 60 })
-        assert.deepStrictEqual([outcome, message], ["timed_out", `handler "${name}" does not heed its interruption`])
+        const { abandoned, replacement, start } = yield* make()
+        const { isSettled } = yield* start(name, 1, { timeout: 30, grace: 60 })
         assert.strictEqual((yield* Deferred.await(replacement)).exitCode, 75)
+        // It has not ended, so nobody may be told so.
+        assert.deepStrictEqual([abandoned, isSettled()], [[name], false])
       }
     })
   )

@@ -13,6 +13,9 @@ const otherSuite = SuiteId.make("zzzzzzzz12345678")
 const makeWorld = (capacity = 1) => {
   const started: Array<number> = []
   const cancelled: Array<number> = []
+  const expired: Array<readonly [index: number, grace: number]> = []
+  const limits: Array<number | undefined> = []
+  const clock = { now: 0 }
   const settlers = new Map<number, Progress & { readonly end: () => void }>()
   let changes = 0
   let giveBacks = 0
@@ -34,12 +37,21 @@ const makeWorld = (capacity = 1) => {
     },
     giveBack: () => void giveBacks++,
     cancel: ({ item }) => void cancelled.push(item.index),
+    expire: ({ item }, grace) => void expired.push([item.index, grace]),
+    limit: (kill) => void limits.push(kill),
     processId: ({ item }) => 1_000 + item.index,
     endAll: Effect.void
   }
-  const slot = new Slot(executor, () => void changes++)
+  const slot = new Slot(
+    executor,
+    () => void changes++,
+    () => clock.now
+  )
   slot.use(suiteId, {})
   return {
+    clock,
+    expired,
+    limits,
     slot,
     started,
     cancelled,
@@ -48,6 +60,7 @@ const makeWorld = (capacity = 1) => {
       slot.add(specs.map(([index, spec]) => ({ suiteId, index, attempt: 1, spec }))),
     end: (index: number) => settlers.get(index)?.end(),
     begin: (index: number) => settlers.get(index)?.begun(),
+    abandon: (index: number) => settlers.get(index)?.abandon(),
     giveBack: (index: number, mayHaveBegun = false) => settlers.get(index)?.giveBack(mayHaveBegun),
     giveBacks: () => giveBacks,
     results: () => slot.takeResults().map(({ result }) => [result.index, result.outcome])
@@ -222,6 +235,8 @@ describe("Slot", () => {
       giveBack: () => {},
       start: ({ item }, { settle }) => settle(results[item.index] ?? { ...item, outcome: "failed", finishedAt: 0 }),
       cancel: () => {},
+      expire: () => {},
+      limit: () => {},
       processId: () => undefined,
       endAll: Effect.void
     }
@@ -237,5 +252,109 @@ describe("Slot", () => {
       all.map(({ result }) => result.index),
       results.map(({ index }) => index)
     )
+  })
+})
+
+describe("a suite on a lease", () => {
+  const deadline = { begin: 1_000, term: 1_100, kill: 2_000 }
+
+  /** A worker at work on such a suite. */
+  const limited = (capacity = 1) => {
+    const world = makeWorld(capacity)
+    world.slot.use(suiteId, {}, deadline)
+    return world
+  }
+
+  it("has its worker watched, until another suite comes", () => {
+    const { limits, slot } = limited()
+    slot.renew(suiteId, { begin: 2_000, term: 2_100, kill: 3_000 })
+    // Older news, and news of other suites, are none.
+    slot.renew(suiteId, deadline)
+    slot.renew(otherSuite, { begin: 5_000, term: 5_100, kill: 6_000 })
+    slot.use(otherSuite, {})
+    assert.deepStrictEqual(limits, [2_000, 3_000, undefined])
+  })
+
+  it("begins no task when too little is left, until its lease is renewed", () => {
+    const { add, clock, slot, started } = limited()
+    clock.now = 999
+    add([0, now])
+    clock.now = 1_000
+    add([1, now], [2, now])
+    assert.deepStrictEqual([started, slot.room], [[0], 0])
+    slot.renew(suiteId, { begin: 2_000, term: 2_100, kill: 3_000 })
+    assert.deepStrictEqual(started, [0, 1, 2])
+  })
+
+  it("ends what runs and gives back what waits when its time comes, once", () => {
+    const { add, clock, end, expired, slot } = limited()
+    add([0, half], [1, half], [2, half], [3, now])
+    assert.strictEqual(slot.keepTime(), 1_100)
+    assert.deepStrictEqual(expired, [])
+    clock.now = 1_150
+    assert.strictEqual(slot.keepTime(), 850)
+    assert.deepStrictEqual(expired, [
+      [0, 600],
+      [1, 600]
+    ])
+    assert.deepStrictEqual(
+      slot.takeReturned().map(({ index, mayHaveBegun }) => [index, mayHaveBegun]),
+      [
+        [2, false],
+        [3, false]
+      ]
+    )
+    slot.keepTime()
+    assert.lengthOf(expired, 2)
+    end(0)
+    end(1)
+  })
+
+  it("is watched no more when nothing of it runs, and again when it is renewed", () => {
+    const { add, clock, end, limits, slot } = limited()
+    add([0, half])
+    clock.now = 1_100
+    slot.keepTime()
+    end(0)
+    assert.isUndefined(slot.keepTime())
+    slot.renew(suiteId, { begin: 2_000, term: 2_100, kill: 3_000 })
+    assert.deepStrictEqual(limits, [2_000, undefined, 3_000])
+    assert.strictEqual(slot.keepTime(), 1_000)
+  })
+
+  it("that does not end in time takes its worker with it", () => {
+    const { add, clock, slot } = limited()
+    add([0, half])
+    clock.now = 1_999
+    assert.strictEqual(slot.keepTime(), 1)
+    clock.now = 2_000
+    assert.strictEqual(slot.keepTime(), "over")
+  })
+
+  it("takes its worker with it also when what does not end was given up before", () => {
+    const { abandon, add, clock, slot } = limited()
+    add([0, half])
+    abandon(0)
+    assert.isTrue(slot.isIdle)
+    assert.isFalse(slot.hasResults)
+    clock.now = 2_000
+    assert.strictEqual(slot.keepTime(), "over")
+  })
+
+  it("that was never renewed begins nothing", () => {
+    const { add, limits, slot, started } = makeWorld()
+    slot.use(suiteId, {}, { begin: 0, term: 0, kill: 0 })
+    add([0, now])
+    assert.isUndefined(slot.keepTime())
+    assert.deepStrictEqual([started, limits], [[], [undefined]])
+    assert.deepStrictEqual(slot.takeReturned().length, 1)
+  })
+
+  it("leaves the tasks of other suites alone", () => {
+    const { clock, slot, started } = limited()
+    slot.use(otherSuite, {})
+    clock.now = 5_000
+    slot.add([{ suiteId: otherSuite, index: 0, attempt: 1, spec: now }])
+    assert.deepStrictEqual([slot.keepTime(), started], [undefined, [0]])
   })
 })

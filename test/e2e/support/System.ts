@@ -1,12 +1,14 @@
 /**
  * A whole Muster of real processes: Postgres, coordinators, managers with their workers.
  */
+import { get } from "node:https"
 import { createServer } from "node:net"
 import { fileURLToPath } from "node:url"
 import { join } from "node:path"
 import { NodeServices } from "@effect/platform-node"
 import { Context, Effect, Exit, Layer, Redacted, Scope } from "effect"
 import { MusterClient } from "@muster/client/MusterClient"
+import type { Options } from "@muster/client/MusterClient"
 import * as EmbeddedPostgres from "@muster/server/EmbeddedPostgres"
 import { nodeFlags } from "@muster/server/NodeFlags"
 import * as Process from "./Process.ts"
@@ -53,10 +55,14 @@ export interface Postgres {
 }
 
 export interface System {
+  /** Holds the data and the logs of all. */
+  readonly home: string
   readonly postgres: Postgres
   /** Started and ready to answer. `port`: that of one that has gone, to take its place. */
   readonly coordinator: (options?: {
     readonly port?: number
+    /** Whether its environment makes it serve over TLS. */
+    readonly secure?: boolean
     readonly env?: Readonly<Record<string, string>>
   }) => Effect.Effect<Coordinator, never, Scope.Scope>
   readonly manager: (options: {
@@ -70,7 +76,10 @@ export interface System {
     /** How it is started, if not like all else. */
     readonly programs?: Programs
   }) => Effect.Effect<Manager, never, Scope.Scope>
-  readonly client: (url: string | ReadonlyArray<string>) => Effect.Effect<MusterClient["Service"], never, Scope.Scope>
+  readonly client: (
+    url: string | ReadonlyArray<string>,
+    options?: Partial<Options>
+  ) => Effect.Effect<MusterClient["Service"], never, Scope.Scope>
   readonly adminToken: string
   readonly enrolmentToken: string
 }
@@ -84,13 +93,21 @@ export const freePort = Effect.callback<number>((resume) => {
   })
 })
 
+/** Whether a coordinator says that it is ready; certificates are not this question's business. */
 const isReady = (url: string) =>
-  Effect.promise(() =>
-    fetch(`${url}/readyz`).then(
-      (response) => response.status === 200,
-      () => false
-    )
-  )
+  url.startsWith("https:")
+    ? Effect.callback<boolean>((resume) => {
+        get(`${url}/readyz`, { rejectUnauthorized: false, agent: false }, (response) => {
+          response.resume()
+          resume(Effect.succeed(response.statusCode === 200))
+        }).on("error", () => resume(Effect.succeed(false)))
+      })
+    : Effect.promise(() =>
+        fetch(`${url}/readyz`).then(
+          (response) => response.status === 200,
+          () => false
+        )
+      )
 
 /** Times that let tests see within seconds what takes minutes in life. */
 const quick = {
@@ -132,12 +149,13 @@ export const makeWith = Effect.fnUntraced(function* (programs: Programs): Effect
   let started = 0
 
   return {
+    home,
     postgres,
     adminToken,
     enrolmentToken,
     coordinator: Effect.fnUntraced(function* (options = {}) {
       const port = options.port ?? (yield* freePort)
-      const url = `http://127.0.0.1:${port}`
+      const url = `${options.secure === true ? "https" : "http"}://127.0.0.1:${port}`
       const running = yield* Process.start({
         name: `coordinator-${started++}`,
         args: programs.coordinator,
@@ -176,9 +194,10 @@ export const makeWith = Effect.fnUntraced(function* (programs: Programs): Effect
       })
       return { ...running, name, directory }
     }),
-    client: (url) =>
-      Effect.map(Effect.orDie(Layer.build(MusterClient.layer({ url, token: Redacted.make(adminToken) }))), (context) =>
-        Context.get(context, MusterClient)
+    client: (url, options) =>
+      Effect.map(
+        Effect.orDie(Layer.build(MusterClient.layer({ url, token: Redacted.make(adminToken), ...options }))),
+        (context) => Context.get(context, MusterClient)
       )
   }
 })

@@ -19,8 +19,17 @@ const processesLine = ({ processes }: Info): string =>
 
 export const status = (info: Info, paint: Paint): ReadonlyArray<string> => [
   `${paint("green", "●")} Muster is running on ${paint("bold", info.url)}, its data is in ${info.dataDir}`,
-  `  ${processesLine(info)}`
+  `  ${processesLine(info)}`,
+  ...imported(info)
 ]
+
+const imported = ({ imported: found }: Info): ReadonlyArray<string> =>
+  found === undefined
+    ? []
+    : [
+        `  for reading only: ${found.suite === null ? "a whole log" : `suite ${found.suite}`}, ${Show.plural(found.events, "event")} ` +
+          `exported from ${found.source} at ${new Date(found.at).toISOString()}`
+      ]
 
 /** Commands find the directory by themselves only when it is where they look. */
 const prefix = ({ dataDir }: Info): string => {
@@ -31,12 +40,24 @@ const prefix = ({ dataDir }: Info): string => {
 /** What to try next. */
 export const suggestions = (info: Info, paint: Paint): ReadonlyArray<string> => {
   const muster = `${prefix(info)}${Programs.name()}`
-  const lines = [
+  const explain = `${muster} task explain ${info.imported?.suite ?? "SUITE"}.0`
+  const lines =
+    info.imported === undefined
+      ? live(muster, info)
+      : ([
+          [explain, "why a task came to its state"],
+          [`${explain} --at TIME`, "and how it was then"],
+          [`${muster} event list`, "all that happened"],
+          [`${info.url}/docs`, "the HTTP interface"]
+        ] as const)
+  const width = Math.max(...lines.map(([typed]) => typed.length))
+  return lines.map(([typed, meaning]) => `  ${paint("cyan", typed.padEnd(width))}  ${meaning}`)
+}
+
+const live = (muster: string, info: Info) =>
+  [
     [`${muster} run -- sha256sum {} ::: *`, "a task for each file here"],
     [`${muster} suite list`, "what there is"],
     [`${muster} event tail`, "what happens"],
     [`${info.url}/docs`, "the HTTP interface"]
   ] as const
-  const width = Math.max(...lines.map(([typed]) => typed.length))
-  return lines.map(([typed, meaning]) => `  ${paint("cyan", typed.padEnd(width))}  ${meaning}`)
-}

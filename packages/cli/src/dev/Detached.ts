@@ -6,14 +6,15 @@ import * as Path from "node:path"
 import * as Failure from "../Failure.ts"
 import * as Programs from "../Programs.ts"
 import type { DataDirectory } from "./DataDirectory.ts"
-import { DevProcess } from "./DevState.ts"
+import { DevProcess, Imported } from "./DevState.ts"
 import type { Info } from "./DevState.ts"
 
 const InfoSchema = Schema.Struct({
   url: Schema.String,
   dataDir: Schema.String,
   pid: Schema.Int,
-  processes: Schema.Array(DevProcess)
+  processes: Schema.Array(DevProcess),
+  imported: Schema.optionalKey(Imported)
 })
 
 /** What the process in the background says to the one that started it. */
@@ -38,6 +39,9 @@ export interface Parent {
   readonly ready: (info: Info) => void
   readonly failed: (report: Failure.Report) => void
 }
+
+/** Whether somebody in the foreground has started this process in the background. */
+export const isInBackground = (): boolean => process.env[variable] !== undefined && process.send !== undefined
 
 export const parent = (): Parent => {
   const isThere = process.env[variable] !== undefined && process.send !== undefined

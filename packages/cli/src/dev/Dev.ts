@@ -42,7 +42,9 @@ const shutdownLimit = "10s"
 /** Variables of ours would reach children that have settings of their own. What tunes a process may pass. */
 const inherited = (): NodeJS.ProcessEnv => {
   const own = new Set(["MUSTER_URL", "MUSTER_TOKEN", "MUSTER_DATA_DIR", "MUSTER_OUTPUT", "MUSTER_DATABASE_URL"])
-  return Object.fromEntries(Object.entries(process.env).filter(([name]) => !own.has(name)))
+  return Object.fromEntries(
+    Object.entries(process.env).filter(([name]) => !own.has(name) && !name.startsWith("MUSTER_TLS_"))
+  )
 }
 
 /** Everything that the parts share. */
@@ -54,6 +56,8 @@ interface Installation {
   readonly port: number
   readonly databaseUrl: string
   readonly processes: Processes
+  /** What was imported here: then nothing runs that could change it. */
+  readonly imported: DevState.Imported | undefined
 }
 
 /** The list of processes, written down whenever it changes. */
@@ -63,11 +67,18 @@ interface Processes {
   readonly ready: Effect.Effect<void>
 }
 
-const makeProcesses = (url: string, dataDir: string): Processes => {
+const makeProcesses = (url: string, dataDir: string, imported: DevState.Imported | undefined): Processes => {
   let processes: ReadonlyArray<DevState.DevProcess> = []
   let isReady = false
   const save = Effect.suspend(() =>
-    DevState.write({ url, dataDir, supervisor: ProcessIdentity.of(process.pid), ready: isReady, processes })
+    DevState.write({
+      url,
+      dataDir,
+      supervisor: ProcessIdentity.of(process.pid),
+      ready: isReady,
+      processes,
+      ...(imported === undefined ? {} : { imported })
+    })
   )
   return {
     started: (role) => (pid) =>
@@ -121,7 +132,16 @@ const isReady = (url: string) =>
     if (!response.ok) throw new Error(`/readyz answers ${response.status}`)
   })
 
-const startCoordinator = ({ databaseUrl, directory, options, port, processes, tokens, url }: Installation) => {
+const startCoordinator = ({
+  databaseUrl,
+  directory,
+  imported,
+  options,
+  port,
+  processes,
+  tokens,
+  url
+}: Installation) => {
   const log = `${directory.logs}/coordinator.log`
   return Supervisor.keep({
     name: "coordinator",
@@ -140,7 +160,8 @@ const startCoordinator = ({ databaseUrl, directory, options, port, processes, to
           MUSTER_PORT: String(port),
           MUSTER_CLUSTER_PORT: "0",
           MUSTER_ADMIN_TOKEN: tokens.admin,
-          MUSTER_ENROLMENT_TOKEN: tokens.enrolment
+          MUSTER_ENROLMENT_TOKEN: tokens.enrolment,
+          ...(imported === undefined ? {} : { MUSTER_READ_ONLY: "true" })
         }
       })
       yield* Child.untilReady("coordinator", child, isReady(url), log)
@@ -208,16 +229,20 @@ export const listWorkers = Effect.fn("Dev.listWorkers")(function* (dataDir: stri
 /** What there is to know of a running `muster dev`: workers are asked for, since they come and go by themselves. */
 export const info = Effect.fn("Dev.info")(function* (state: DevState.DevState) {
   const { token } = yield* Profile.read(state.dataDir)
-  const workers = yield* listWorkers(state.dataDir, state.url, token ?? "").pipe(
-    Effect.timeout(workersPatience),
-    // A coordinator that is just being started again knows none.
-    Effect.orElseSucceed((): ReadonlyArray<DevState.DevProcess> => [])
-  )
+  const workers =
+    state.imported === undefined
+      ? yield* listWorkers(state.dataDir, state.url, token ?? "").pipe(
+          Effect.timeout(workersPatience),
+          // A coordinator that is just being started again knows none.
+          Effect.orElseSucceed((): ReadonlyArray<DevState.DevProcess> => [])
+        )
+      : []
   const found: DevState.Info = {
     url: state.url,
     dataDir: state.dataDir,
     pid: state.supervisor.pid,
-    processes: [...state.processes, ...workers]
+    processes: [...state.processes, ...workers],
+    ...(state.imported === undefined ? {} : { imported: state.imported })
   }
   return found
 })
@@ -242,14 +267,16 @@ export const start = Effect.fn("Dev.start")(function* (
   const port = yield* Port.choose(options.host, options.port)
   const tokens = yield* DataDirectory.tokens(directory)
   const url = `http://${options.host.includes(":") ? `[${options.host}]` : options.host}:${port}`
-  const processes = makeProcesses(url, directory.root)
+  const imported = yield* DataDirectory.imported(directory)
+  const processes = makeProcesses(url, directory.root, imported)
   const databaseUrl =
-    options.databaseUrl ??
+    (imported === undefined ? options.databaseUrl : undefined) ??
     (yield* Effect.mapError(startPostgres(options, directory, processes), (error) => Failure.failed(error.message)))
-  const installation: Installation = { options, directory, tokens, url, port, databaseUrl, processes }
+  const installation: Installation = { options, directory, tokens, url, port, databaseUrl, processes, imported }
   yield* Profile.write(directory.root, { url, token: tokens.admin, databaseUrl })
   yield* startCoordinator(installation)
-  yield* startManager(installation)
+  // No machine may work on what belongs to another cluster.
+  if (imported === undefined) yield* startManager(installation)
   yield* processes.ready
   const state = yield* DevState.read(directory.root)
   if (Option.isNone(state)) return yield* Effect.die(new Error("the state that was just written is not there"))

@@ -10,13 +10,27 @@ export type Role = typeof Role.Type
 export const DevProcess = Schema.Struct({ role: Role, pid: Schema.Int })
 export type DevProcess = typeof DevProcess.Type
 
+/** Where the log in this directory comes from. */
+export const Imported = Schema.Struct({
+  /** Null: a whole log. */
+  suite: Schema.NullOr(Schema.String),
+  events: Schema.Int,
+  source: Schema.String,
+  /** Of the Muster that wrote it, and when; milliseconds since 1970. */
+  version: Schema.String,
+  at: Schema.Int
+})
+export type Imported = typeof Imported.Type
+
 export const DevState = Schema.Struct({
   url: Schema.String,
   dataDir: Schema.String,
   supervisor: ProcessIdentity.ProcessIdentity,
   /** Everything has been started and answers. */
   ready: Schema.Boolean,
-  processes: Schema.Array(DevProcess)
+  processes: Schema.Array(DevProcess),
+  /** What was imported here, which may only be read. */
+  imported: Schema.optionalKey(Imported)
 })
 export type DevState = typeof DevState.Type
 
@@ -26,6 +40,8 @@ export interface Info {
   readonly dataDir: string
   readonly pid: number
   readonly processes: ReadonlyArray<DevProcess>
+  /** What was imported here, which may only be read. */
+  readonly imported?: Imported
 }
 
 const path = (dataDir: string) => Path.join(dataDir, "dev", "state.json")

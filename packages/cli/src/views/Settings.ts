@@ -25,9 +25,10 @@ const row = (
   detail: detail === "" ? null : detail
 })
 
-export const rows = ({ databaseUrl, dataDir, output, token, url }: Settings): ReadonlyArray<Row> => [
+export const rows = ({ databaseUrl, dataDir, output, tlsCa, token, url }: Settings): ReadonlyArray<Row> => [
   row("url", url),
   row("token", token, () => hidden),
+  row("tlsCa", tlsCa),
   row("dataDir", dataDir),
   row("output", output),
   row("databaseUrl", databaseUrl, withoutPassword)

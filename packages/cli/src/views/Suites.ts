@@ -1,4 +1,7 @@
 /** How suites are shown. */
+import * as Millis from "@muster/domain/Millis"
+import { leaseOf } from "@muster/domain/Suite/Spec"
+import type { SuiteSpec } from "@muster/domain/Suite/Spec"
 import type { SuiteView } from "@muster/domain/Suite/View"
 import type { View } from "../Output.ts"
 import * as Show from "../Show.ts"
@@ -44,8 +47,14 @@ export const line = (suite: SuiteView, paint: Paint = Style.plain): string => {
 
 type Field = readonly [name: string, value: string]
 
+/** What becomes of tasks on a machine that is cut off, where that is not the usual. */
+const onDisconnect = (spec: SuiteSpec): string => {
+  const lease = leaseOf(spec)
+  return lease === undefined ? "" : `stop, before a lease of ${Millis.format(lease.duration)} is over`
+}
+
 /** The fields of a suite that say something. */
-export const fields = (suite: SuiteView, paint: Paint): ReadonlyArray<Field> => {
+export const fields = (suite: SuiteView & { readonly spec?: SuiteSpec }, paint: Paint): ReadonlyArray<Field> => {
   const style = Style.ofState(suite.state)
   const all: ReadonlyArray<Field> = [
     ["id", suite.id],
@@ -56,6 +65,7 @@ export const fields = (suite: SuiteView, paint: Paint): ReadonlyArray<Field> => 
     ["priority", suite.priority === 0 ? "" : String(suite.priority)],
     ["workers", suite.workers === null ? "" : `${suite.workers} on each manager`],
     ["max fails", suite.maxFails === null ? "" : Show.count(suite.maxFails)],
+    ["on disconnect", suite.spec === undefined ? "" : onDisconnect(suite.spec)],
     ["tags", suite.tags.join(", ")],
     ["labels", suite.labels.join(", ")],
     ["created", Show.instant(suite.createdAt)],

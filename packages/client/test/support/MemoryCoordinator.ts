@@ -286,6 +286,7 @@ export const make = Effect.gen(function* () {
                 ]
         }
       }),
+    ExplainTask: () => Effect.die("not part of this coordinator"),
     ReadTaskLog: ({ limit, offset, taskId }) =>
       Effect.sync(() => {
         const log = logs.get(taskId)
@@ -300,6 +301,7 @@ export const make = Effect.gen(function* () {
     ListWorkers: unsupported,
     ListEvents: unsupported,
     TailEvents: () => Stream.fromEffect(unsupported()),
+    ExportSuite: () => Stream.fromEffect(unsupported()),
     CreateToken: unsupported,
     ListTokens: unsupported,
     RevokeToken: unsupported,

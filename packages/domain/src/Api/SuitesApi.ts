@@ -2,7 +2,7 @@ import { Schema } from "effect"
 import { HttpApiEndpoint, HttpApiGroup, HttpApiSchema, OpenApi } from "effect/http-api"
 import { maxSubmit } from "../Rpc/ClientRpcs.ts"
 import { SuiteId, TaskIndex } from "../Suite/Id.ts"
-import { CancelMode, SuiteSpec, SuiteState } from "../Suite/Spec.ts"
+import { CancelMode, SuiteState, leaseNeedsStop, specFields } from "../Suite/Spec.ts"
 import * as View from "../Suite/View.ts"
 import { TaskState } from "../Task/Attempt.ts"
 import { TaskSpec } from "../Task/Spec.ts"
@@ -21,16 +21,18 @@ const error = Problem.suiteCommandProblems
 
 /** A suite's settings, and its id if the caller wants to choose it. */
 export const NewSuite = Schema.Struct({
-  ...SuiteSpec.fields,
+  ...specFields,
   id: Schema.optionalKey(
     SuiteId.annotate({
       description: "Default: made from `Idempotency-Key` if there is one, so that a repetition finds the same suite."
     })
   )
-}).annotate({
-  identifier: "NewSuite",
-  examples: [{ name: "nightly", tags: ["linux"], priority: 10, defaults: { timeout: 30_000, retry: { limit: 2 } } }]
 })
+  .check(leaseNeedsStop)
+  .annotate({
+    identifier: "NewSuite",
+    examples: [{ name: "nightly", tags: ["linux"], priority: 10, defaults: { timeout: 30_000, retry: { limit: 2 } } }]
+  })
 
 /** Tasks to add, in the order of their indexes. */
 export const NewTasks = Schema.Array(TaskSpec)
@@ -93,7 +95,7 @@ export class SuitesApi extends HttpApiGroup.make("suites")
       query: {
         ...Query.paging,
         state: Schema.optionalKey(Query.list(SuiteState)),
-        name: Schema.optionalKey(Schema.String.annotate({ description: "Part of the name, in any case." })),
+        name: Schema.optionalKey(Text.annotate({ description: "Part of the name, in any case." })),
         label: Schema.optionalKey(Query.list(Tag)),
         tag: Schema.optionalKey(Query.list(Tag))
       },

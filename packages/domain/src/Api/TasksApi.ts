@@ -1,5 +1,6 @@
 import { Schema } from "effect"
 import { HttpApiEndpoint, HttpApiGroup, HttpApiSchema, OpenApi } from "effect/http-api"
+import * as Explanation from "../Explanation/View.ts"
 import { OutputStream } from "../Manager/Directive.ts"
 import { TaskId } from "../Suite/Id.ts"
 import * as View from "../Suite/View.ts"
@@ -13,6 +14,8 @@ const params = { id: TaskId }
 const error = Problem.suiteCommandProblems
 
 const TaskDetail = View.TaskDetail.annotate({ identifier: "TaskDetail" })
+
+const TaskExplanation = Explanation.TaskExplanation.annotate({ identifier: "TaskExplanation" })
 
 export const CancelTask = Schema.Struct({
   reason: Schema.optionalKey(Text.check(Schema.isMaxLength(1_000)))
@@ -29,6 +32,23 @@ export class TasksApi extends HttpApiGroup.make("tasks")
       error: [Problem.SuiteNotFoundProblem, Problem.TaskNotFoundProblem, Problem.UnavailableProblem]
     }).annotateMerge(
       Command.describe("Get a task", "Its spec, all of its attempts, and the end of what the latest one wrote.")
+    ),
+    HttpApiEndpoint.get("explain", "/v1/tasks/:id/explanation", {
+      params,
+      query: {
+        at: Schema.optionalKey(
+          Schema.String.annotate({
+            description: "The moment to explain (default: now): a time in UTC, or how long ago, such as `10m`."
+          })
+        )
+      },
+      success: TaskExplanation,
+      error: [Problem.SuiteNotFoundProblem, Problem.TaskNotFoundProblem, Problem.UnavailableProblem]
+    }).annotateMerge(
+      Command.describe(
+        "Explain a task",
+        "Why it is in its state, now or at a past time, from the events alone: facts for programs, sentences for people."
+      )
     ),
     HttpApiEndpoint.post("cancel", "/v1/tasks/:id/cancel", {
       params,

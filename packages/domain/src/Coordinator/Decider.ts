@@ -198,6 +198,10 @@ export const directives = (state: State): ReadonlyArray<Wish> => {
 
 /** Why managers do not run a suite, or all suites, as things are. */
 export const explain = (state: State, now: number, suiteId?: SuiteId): ReadonlyArray<Placement.Refusal> =>
-  placement(state, now, defaultLinger).refusals(suiteId)
+  planned(state, now).refusals(suiteId)
+
+/** What a plan made now would change, with its refusals. Changes nothing. */
+export const planned = (state: State, now: number, linger = defaultLinger): Placement.Plan =>
+  placement(state, now, linger)
 
 export const decider: Decider<State, CoordinatorCommand, CoordinatorEvent, never> = { initial, evolve, decide }

@@ -1,6 +1,9 @@
 /**
  * Leases, assignments and cancellations that should have come to an end and have not.
  */
+import * as Lease from "../Lease.ts"
+import { leaseOf } from "../Suite/Spec.ts"
+import type { LeaseTerms } from "../Suite/Spec.ts"
 import * as Finding from "./Finding.ts"
 import { few, plural, span } from "./Numbers.ts"
 
@@ -12,6 +15,8 @@ export interface OrphanedLease {
   readonly tasks: number
   /** Since when the session is over, in milliseconds; null: nothing is known of such a session. */
   readonly milliseconds: number | null
+  /** What the suite says of machines that are cut off. */
+  readonly terms: LeaseTerms
 }
 
 /** A suite that the pool believes a session to have. */
@@ -20,6 +25,7 @@ export interface OrphanedAssignment {
   readonly managerId: string
   readonly epoch: number
   readonly milliseconds: number | null
+  readonly terms: LeaseTerms
 }
 
 /** Tasks of a suite that were asked to end and still run. */
@@ -37,8 +43,11 @@ export interface LeaseFacts {
 
 const say = Finding.about("work")
 
-/** What a session held is taken back within seconds of its end. */
-const reclaimedWithin = 60_000
+/** What a session held is taken back within seconds of its end, or of its lease's. */
+const reclaimedWithin = (terms: LeaseTerms): number => {
+  const lease = leaseOf(terms)
+  return 60_000 + (lease === undefined ? 0 : Lease.handOnAt(lease, 0))
+}
 
 /** Tasks end after their grace, which is seconds by default. */
 const cancelledWithin = 300_000
@@ -59,7 +68,7 @@ export const judge = (facts: LeaseFacts): ReadonlyArray<Finding.Finding> => [
 ]
 
 const leases = (found: LeaseFacts["leases"]) => {
-  const stuck = found.filter((lease) => isOld(lease, reclaimedWithin))
+  const stuck = found.filter((lease) => isOld(lease, reclaimedWithin(lease.terms)))
   if (stuck.length === 0) return [say.ok("work.leases", "no lease is held by a session that is over")]
   return stuck.map((lease) =>
     say.error(
@@ -71,7 +80,7 @@ const leases = (found: LeaseFacts["leases"]) => {
 }
 
 const assignments = (found: LeaseFacts["assignments"]) => {
-  const stuck = found.filter((assignment) => isOld(assignment, reclaimedWithin))
+  const stuck = found.filter((assignment) => isOld(assignment, reclaimedWithin(assignment.terms)))
   if (stuck.length === 0) return [say.ok("work.assignments", "no suite is assigned to a session that is over")]
   return [
     say.warning(

@@ -12,7 +12,7 @@ import { Epoch } from "../Manager/Id.ts"
 import { LieCounts } from "../Manager/Lies.ts"
 import { ManagerError } from "../Manager/Refusals.ts"
 import { Activity, ManagerSpec, ShutdownMode } from "../Manager/Spec.ts"
-import { LogChunk } from "../Rpc/ManagerRpcs.ts"
+import { HeartbeatReply, LogChunk } from "../Rpc/ManagerRpcs.ts"
 import { SuiteId } from "../Suite/Id.ts"
 
 const session = { epoch: Epoch }
@@ -22,14 +22,21 @@ const asked = { commandId: Schema.String, actor: Schema.String }
 export const ManagerEntity = Entity.make("Manager", [
   /** Opens or resumes a session; the stream carries what the manager is told, and its end says that it is gone. */
   Rpc.make("Connect", {
-    payload: { instance: Schema.String, spec: ManagerSpec },
+    payload: { instance: Schema.String, spec: ManagerSpec, gone: Schema.optionalKey(Schema.Array(Schema.String)) },
     success: Directive,
     error,
     stream: true
   }),
   Rpc.make("Ready", { payload: session, error }),
   Rpc.make("Heartbeat", {
-    payload: { ...session, activity: Activity, running: Schema.Int, buffered: Schema.Int },
+    payload: {
+      ...session,
+      activity: Activity,
+      running: Schema.Int,
+      buffered: Schema.Int,
+      renews: Schema.optionalKey(Schema.Boolean)
+    },
+    success: Schema.UndefinedOr(HeartbeatReply),
     error
   }),
   Rpc.make("ChangeActivity", {

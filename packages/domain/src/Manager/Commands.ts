@@ -2,6 +2,7 @@
  * What can be asked of a manager. Every command may come twice, late or not at all: the second time it changes nothing,
  * and whoever wants something says it again.
  */
+import type { Lease } from "../Lease.ts"
 import type { SuiteId } from "../Suite/Id.ts"
 import type { SuspectReason } from "./Events.ts"
 import type { Epoch, ManagerId } from "./Id.ts"
@@ -24,6 +25,8 @@ export interface Connect extends Addressed {
   readonly _tag: "Connect"
   readonly instance: string
   readonly spec: ManagerSpec
+  /** Instances of which nothing is left, as this one has seen: processes before it on its machine, or itself before. */
+  readonly gone: ReadonlyArray<string>
 }
 
 export interface Ready extends OfSession {
@@ -47,9 +50,11 @@ export interface Resume extends OfSession {
   readonly _tag: "Resume"
 }
 
-/** The grace is over. */
+/** The grace is over of a suspicion, or the lease, after which nothing of the suite runs there any more. */
 export interface Lose extends OfSession {
   readonly _tag: "Lose"
+  /** When the suspicion began that was judged; another one is another matter. */
+  readonly since: number
   readonly reason: SuspectReason
 }
 
@@ -61,6 +66,8 @@ export interface Leave extends OfSession {
 export interface Assign extends OfSession {
   readonly _tag: "Assign"
   readonly suiteId: SuiteId
+  /** What the suite asks for, if it does. */
+  readonly lease: Lease | undefined
 }
 
 /** The coordinator wants this session not to run this suite. */

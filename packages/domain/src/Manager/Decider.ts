@@ -7,7 +7,7 @@ import type { Decider } from "../Decider.ts"
 import type * as Commands from "./Commands.ts"
 import type { ManagerCommand } from "./Commands.ts"
 import { ManagerNotFound, ManagerOffline, SessionFenced } from "./Errors.ts"
-import type { ManagerEvent } from "./Events.ts"
+import type { LeaseEnd, LostReason, ManagerEvent } from "./Events.ts"
 import { evolve } from "./Evolve.ts"
 import * as Lies from "./Lies.ts"
 import { Epoch } from "./Id.ts"
@@ -52,15 +52,7 @@ export const decide = (state: State, command: ManagerCommand): Decision => {
     case "Resume":
       return ofSession(state, command, (current) => reconnect(current, command.now))
     case "Lose":
-      return unlessOver(state, command, ({ session }) =>
-        gives({
-          _tag: "ManagerLost",
-          epoch: session.epoch,
-          reason: command.reason,
-          suiteId: session.assignment?.suiteId ?? null,
-          at: command.now
-        })
-      )
+      return unlessOver(state, command, (current) => lose(current, command))
     case "Leave":
       return unlessOver(state, command, ({ session }) =>
         gives({
@@ -128,7 +120,25 @@ const unlessOver = (
   rule: (current: Connected) => Decision
 ): Decision => (state._tag === "Offline" && state.epoch === command.epoch ? nothing : ofSession(state, command, rule))
 
-const connect = (state: Registered, { instance, spec, now }: Commands.Connect): Decision => {
+/** Whoever was heard from after it was judged is not lost; that its lease is over was judged with it. */
+const lose = (state: Connected, { now, reason, since }: Commands.Lose): Decision =>
+  state._tag === "Suspected" && state.since === since ? gives(lost(state, reason, "over", now)) : nothing
+
+const lost = (
+  { session: { assignment, epoch } }: Connected,
+  reason: LostReason,
+  leaseEnd: LeaseEnd,
+  at: number
+): ManagerEvent => ({
+  _tag: "ManagerLost",
+  epoch,
+  reason,
+  suiteId: assignment?.suiteId ?? null,
+  ...(assignment?.lease === undefined ? {} : { leaseEnd }),
+  at
+})
+
+const connect = (state: Registered, { gone, instance, spec, now }: Commands.Connect): Decision => {
   // A process whose session was given up may wake long after another one took its place. It must not take it back.
   const over = state.ended.find((session) => session.instance === instance)
   if (over !== undefined) return fenced(state, over.epoch)
@@ -143,13 +153,7 @@ const connect = (state: Registered, { instance, spec, now }: Commands.Connect): 
   const { session } = state
   if (session.instance === instance) return reconnect(state, now)
   return gives(
-    {
-      _tag: "ManagerLost",
-      epoch: session.epoch,
-      reason: "replaced",
-      suiteId: session.assignment?.suiteId ?? null,
-      at: now
-    },
+    lost(state, "replaced", gone.includes(session.instance) ? "gone" : "open", now),
     connected(session.epoch)
   )
 }
@@ -180,7 +184,7 @@ const releaseRequested = (epoch: Epoch, suiteId: Commands.Unassign["suiteId"], a
   at
 })
 
-const assign = (state: Connected, { suiteId, now }: Commands.Assign): Decision => {
+const assign = (state: Connected, { lease, suiteId, now }: Commands.Assign): Decision => {
   const { id, session } = state
   const { assignment, epoch } = session
   if (assignment?.suiteId === suiteId) return nothing
@@ -190,7 +194,7 @@ const assign = (state: Connected, { suiteId, now }: Commands.Assign): Decision =
     return assignment.releasing ? nothing : gives(releaseRequested(epoch, assignment.suiteId, now))
   const reason = unavailable(state)
   if (reason !== undefined) return Result.fail(new ManagerNotAvailable({ managerId: id, reason }))
-  return gives({ _tag: "ManagerAssigned", epoch, suiteId, at: now })
+  return gives({ _tag: "ManagerAssigned", epoch, suiteId, ...(lease === undefined ? {} : { lease }), at: now })
 }
 
 const unavailable = ({ _tag, draining, session }: Connected): ManagerNotAvailable["reason"] | undefined => {

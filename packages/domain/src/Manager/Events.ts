@@ -5,6 +5,7 @@
  * Names and fields are wire format: never rename, only add.
  */
 import { Schema } from "effect"
+import { Lease } from "../Lease.ts"
 import { Timestamp } from "../Millis.ts"
 import { SuiteId } from "../Suite/Id.ts"
 import { Epoch, ManagerId } from "./Id.ts"
@@ -57,12 +58,22 @@ export const ManagerReconnected = Schema.TaggedStruct("ManagerReconnected", { ep
 export const LostReason = Schema.Literals(["disconnected", "silent", "replaced"])
 export type LostReason = typeof LostReason.Type
 
+/**
+ * What was known of a lease when its session was given up. `over`: its time had passed, so that nothing of it runs any
+ * more. `gone`: the next process of the manager has seen that nothing is left of it. `open`: neither, so what it held is
+ * handed on later.
+ */
+export const LeaseEnd = Schema.Literals(["over", "gone", "open"])
+export type LeaseEnd = typeof LeaseEnd.Type
+
 /** The session is over for good: whatever it held is given to others. */
 export const ManagerLost = Schema.TaggedStruct("ManagerLost", {
   epoch: Epoch,
   reason: LostReason,
   /** What it was assigned to, so whose leases are free now. */
   suiteId: Schema.NullOr(SuiteId),
+  /** Of a suite that asks for `--on-disconnect stop`. */
+  leaseEnd: Schema.optionalKey(LeaseEnd),
   at: Timestamp
 })
 
@@ -76,6 +87,8 @@ export const ManagerLeft = Schema.TaggedStruct("ManagerLeft", {
 export const ManagerAssigned = Schema.TaggedStruct("ManagerAssigned", {
   epoch: Epoch,
   suiteId: SuiteId,
+  /** Of a suite that asks for `--on-disconnect stop`: how long the manager may be alone with it. */
+  lease: Schema.optionalKey(Lease),
   at: Timestamp
 })
 

@@ -1,10 +1,13 @@
 /**
  * How each event changes a manager. Total and silent: what cannot happen changes nothing, and gives the same object back.
  */
+import type { Lease } from "../Lease.ts"
 import type { ManagerEvent } from "./Events.ts"
 import type { Epoch } from "./Id.ts"
 import { maxEndedSessions, noEpoch } from "./State.ts"
-import type { Offline, Online, Session, State, Suspected, Unknown } from "./State.ts"
+import type { Assignment, EndedSession, Offline, Online, Session, State, Suspected, Unknown } from "./State.ts"
+
+type EventOf<Tag extends ManagerEvent["_tag"]> = Extract<ManagerEvent, { readonly _tag: Tag }>
 
 export const evolve = (state: State, event: ManagerEvent): State => {
   if (state._tag === "Unknown") return registered(state, event)
@@ -27,15 +30,15 @@ export const evolve = (state: State, event: ManagerEvent): State => {
       return state._tag === "Suspected" && state.session.epoch === event.epoch ? trusted(state, event.at) : state
     case "ManagerLost":
     case "ManagerLeft":
-      return state._tag !== "Offline" && state.session.epoch === event.epoch ? ended(state, event.at) : state
+      return state._tag !== "Offline" && state.session.epoch === event.epoch ? ended(state, event) : state
     case "ManagerAssigned":
       return inSession(state, event, (session) =>
-        session.assignment === null ? { ...session, assignment: { suiteId: event.suiteId, releasing: false } } : session
+        session.assignment === null ? { ...session, assignment: assignmentOf(event) } : session
       )
     case "ManagerReleaseRequested":
       return inSession(state, event, (session) =>
         session.assignment?.suiteId === event.suiteId && !session.assignment.releasing
-          ? { ...session, assignment: { suiteId: event.suiteId, releasing: true } }
+          ? { ...session, assignment: { ...session.assignment, releasing: true } }
           : session
       )
     case "ManagerReleased":
@@ -73,7 +76,7 @@ const told = (lies: number | undefined): { readonly lies?: number } => (lies ===
 
 const connected = (
   { id, draining, ended, lies }: Offline,
-  { epoch, instance, spec, at }: Extract<ManagerEvent, { readonly _tag: "ManagerConnected" }>
+  { epoch, instance, spec, at }: EventOf<"ManagerConnected">
 ): Online => ({
   _tag: "Online",
   id,
@@ -93,6 +96,12 @@ const connected = (
   }
 })
 
+const assignmentOf = ({ lease, suiteId }: EventOf<"ManagerAssigned">): Assignment => ({
+  suiteId,
+  releasing: false,
+  ...(lease === undefined ? {} : { lease })
+})
+
 const trusted = ({ id, spec, draining, ended, lies, session }: Suspected, at: number): Online => ({
   _tag: "Online",
   id,
@@ -104,17 +113,41 @@ const trusted = ({ id, spec, draining, ended, lies, session }: Suspected, at: nu
   session
 })
 
-const ended = ({ id, spec, draining, ended: before, lies, session }: Online | Suspected, at: number): Offline => ({
+/** What has to be remembered of a session that is over: with a lease as long as that is not known to be over too. */
+const endedSession = (
+  { assignment, epoch, instance }: Session,
+  event: EventOf<"ManagerLost" | "ManagerLeft">
+): EndedSession => {
+  const isOpen = event._tag === "ManagerLost" && event.leaseEnd === "open"
+  const lease = isOpen ? assignment?.lease : undefined
+  return { instance, epoch, suiteId: assignment?.suiteId ?? null, ...(lease === undefined ? {} : { lease }) }
+}
+
+/** Keeps the latest sessions. What is taken back with one of them includes what older ones had, and waits for their leases. */
+const remember = (all: ReadonlyArray<EndedSession>): ReadonlyArray<EndedSession> => {
+  const kept = all.slice(-maxEndedSessions)
+  for (const { lease, suiteId } of all.slice(0, -maxEndedSessions)) {
+    const place = lease === undefined ? -1 : kept.findIndex((session) => session.suiteId === suiteId)
+    const heir = kept[place]
+    if (lease === undefined || heir === undefined) continue
+    kept[place] = { ...heir, lease: heir.lease === undefined ? lease : longer(lease, heir.lease) }
+  }
+  return kept
+}
+
+const longer = (one: Lease, other: Lease): Lease => (one.duration > other.duration ? one : other)
+
+const ended = (
+  { id, spec, draining, ended: before, lies, session }: Online | Suspected,
+  event: EventOf<"ManagerLost" | "ManagerLeft">
+): Offline => ({
   _tag: "Offline",
   id,
   spec,
   draining,
-  ended: [
-    ...before,
-    { instance: session.instance, epoch: session.epoch, suiteId: session.assignment?.suiteId ?? null }
-  ].slice(-maxEndedSessions),
+  ended: remember([...before, endedSession(session, event)]),
   ...told(lies),
-  updatedAt: at,
+  updatedAt: event.at,
   epoch: session.epoch,
   connectedAt: session.connectedAt
 })

@@ -3,6 +3,7 @@
  * schema is also the form of its snapshots.
  */
 import { Schema } from "effect"
+import { Lease } from "../Lease.ts"
 import { Timestamp } from "../Millis.ts"
 import { SuiteId } from "../Suite/Id.ts"
 import { SuspectReason } from "./Events.ts"
@@ -20,14 +21,18 @@ export const EndedSession = Schema.Struct({
   instance: Schema.String,
   epoch: Epoch,
   /** What it was assigned to when it ended. */
-  suiteId: Schema.NullOr(SuiteId)
+  suiteId: Schema.NullOr(SuiteId),
+  /** What its process may still have had. Until it is over the suite's tasks must not be handed on. */
+  lease: Schema.optionalKey(Lease)
 })
 export type EndedSession = typeof EndedSession.Type
 
 export const Assignment = Schema.Struct({
   suiteId: SuiteId,
   /** Asked to give it back. */
-  releasing: Schema.Boolean
+  releasing: Schema.Boolean,
+  /** How long the manager may go on alone, if that is limited. */
+  lease: Schema.optionalKey(Lease)
 })
 export type Assignment = typeof Assignment.Type
 

@@ -15,6 +15,7 @@ import { maxAttempts, maxIndex } from "../Task/Attempt.ts"
 import type { AttemptResult } from "../Task/Attempt.ts"
 import { refuse } from "../Task/Output.ts"
 import { unpackAll } from "../Task/Packed.ts"
+import { CommandId, Text } from "../Text.ts"
 import type { LeaseTasks, ReportTasks, ReportWorkers, Heartbeat } from "./ManagerRpcs.ts"
 
 export interface Refusal {
@@ -76,7 +77,6 @@ const decoder = <A>(schema: Schema.Codec<A, unknown>) => {
 
 const between = (least: number, most: number) => Schema.Int.check(Schema.isBetween({ minimum: least, maximum: most }))
 
-const CommandId = Schema.String.check(Schema.isMinLength(1), Schema.isMaxLength(128))
 const AnEpoch = Epoch.check(Schema.isBetween({ minimum: 1, maximum: int.most }))
 const session = { managerId: ManagerId, epoch: AnEpoch }
 
@@ -218,7 +218,8 @@ export const heartbeat: (raw: unknown) => Claim<Beat> = decoder(
     running: beats,
     buffered: beats,
     prefetchHits: Schema.optionalKey(beats),
-    prefetchMisses: Schema.optionalKey(beats)
+    prefetchMisses: Schema.optionalKey(beats),
+    renews: Schema.optionalKey(Schema.Boolean)
   })
 )
 
@@ -231,7 +232,7 @@ const decodeWorkers = decoder(
         change: Schema.Literals(["started", "crashed", "stopped"]),
         pid: between(0, int.most),
         exitCode: Schema.optionalKey(between(int.least, int.most)),
-        signal: Schema.optionalKey(Schema.String.check(Schema.isMaxLength(maxSignal))),
+        signal: Schema.optionalKey(Text.check(Schema.isMaxLength(maxSignal))),
         at: Schema.Int
       })
     )

@@ -4,9 +4,11 @@
  */
 import { Schema } from "effect"
 import { Rpc, RpcGroup } from "effect/rpc"
+import * as Bundle from "../Bundle.ts"
 import { Report } from "../Doctor/Finding.ts"
 import { InvalidInput, TooLarge, Unavailable } from "../Errors.ts"
 import { ManagerNotFound, ManagerOffline } from "../Manager/Errors.ts"
+import { TaskExplanation } from "../Explanation/View.ts"
 import { OutputStream } from "../Manager/Directive.ts"
 import { ManagerId } from "../Manager/Id.ts"
 import { ManagerState, ShutdownMode } from "../Manager/Spec.ts"
@@ -19,7 +21,7 @@ import { CancelMode, SuiteSpec, SuiteState } from "../Suite/Spec.ts"
 import { SuiteDetail, SuiteView, TaskDetail, TaskResult, TaskView } from "../Suite/View.ts"
 import { TaskState } from "../Task/Attempt.ts"
 import { TaskSpec } from "../Task/Spec.ts"
-import { Name, Tag, Text } from "../Text.ts"
+import { CommandId, Name, Tag, Text } from "../Text.ts"
 import { NewToken, TokenNameTaken, TokenView } from "../Token.ts"
 import { WorkerView } from "../Worker/View.ts"
 import { AdminOnly, Role } from "./Authentication.ts"
@@ -27,8 +29,6 @@ import { LogChunk } from "./ManagerRpcs.ts"
 
 /** Most tasks in one `SubmitTasks`. */
 export const maxSubmit = 10_000
-
-const CommandId = Schema.String.check(Schema.isMinLength(1), Schema.isMaxLength(128))
 
 const SuiteCommandError = Schema.Union([SuiteError, InvalidInput, TooLarge, Unavailable])
 const QueryError = Schema.Union([InvalidInput, Unavailable])
@@ -103,7 +103,7 @@ export const ListSuites = Rpc.make("ListSuites", {
     ...Page.query,
     states: Schema.optionalKey(Schema.Array(SuiteState)),
     /** Part of the name, upper and lower case alike. */
-    name: Schema.optionalKey(Schema.String),
+    name: Schema.optionalKey(Text),
     /** Suites that have all of these. */
     labels: Schema.optionalKey(Schema.Array(Tag)),
     tags: Schema.optionalKey(Schema.Array(Tag))
@@ -143,6 +143,13 @@ export const GetTask = Rpc.make("GetTask", {
   payload: { taskId: TaskId },
   success: TaskDetail,
   error: Schema.Union([SuiteError, Unavailable])
+})
+
+/** Why a task is in its state, now or `at` another time: `2026-11-24T18:20:00Z`, or `10m` for ten minutes ago. */
+export const ExplainTask = Rpc.make("ExplainTask", {
+  payload: { taskId: TaskId, at: Schema.optionalKey(Schema.String) },
+  success: TaskExplanation,
+  error: Schema.Union([SuiteError, InvalidInput, Unavailable])
 })
 
 /** Up to `limit` bytes of an attempt's output from `offset`, read on the machine that has it. */
@@ -196,16 +203,24 @@ export const ListWorkers = Rpc.make("ListWorkers", {
 
 /** Events of one stream by version, or of the whole log in the order in which they became visible. */
 export const ListEvents = Rpc.make("ListEvents", {
-  payload: { ...Page.query, stream: Schema.optionalKey(Schema.String) },
+  payload: { ...Page.query, stream: Schema.optionalKey(Text) },
   success: Page.page(Recorded),
   error: QueryError
 })
 
 /** Events after the cursor (or from now on) as they are stored. */
 export const TailEvents = Rpc.make("TailEvents", {
-  payload: { stream: Schema.optionalKey(Schema.String), cursor: Schema.optionalKey(Schema.String) },
+  payload: { stream: Schema.optionalKey(Text), cursor: Schema.optionalKey(Text) },
   success: Recorded,
   error: QueryError,
+  stream: true
+})
+
+/** All that happened to a suite, to be taken elsewhere: the bundle's header first, then its events. */
+export const ExportSuite = Rpc.make("ExportSuite", {
+  payload: { suiteId: SuiteId },
+  success: Schema.Union([Schema.Struct({ header: Bundle.Header }), Schema.Struct({ event: Recorded })]),
+  error: Schema.Union([SuiteError, Unavailable]),
   stream: true
 })
 
@@ -248,6 +263,7 @@ export class ClientRpcs extends RpcGroup.make(
   StreamResults,
   ListTasks,
   GetTask,
+  ExplainTask,
   ReadTaskLog,
   ListManagers,
   GetManager,
@@ -256,6 +272,7 @@ export class ClientRpcs extends RpcGroup.make(
   ListWorkers,
   ListEvents,
   TailEvents,
+  ExportSuite,
   CreateToken,
   ListTokens,
   RevokeToken,

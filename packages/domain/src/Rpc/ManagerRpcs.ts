@@ -18,6 +18,7 @@ import { SuiteId } from "../Suite/Id.ts"
 import { trusted } from "./Trusted.ts"
 import { AttemptResults } from "../Task/Packed.ts"
 import { TaskSpec } from "../Task/Spec.ts"
+import { CommandId, Text } from "../Text.ts"
 import { ManagersOnly } from "./Authentication.ts"
 
 const session = { managerId: ManagerId, epoch: Epoch }
@@ -30,8 +31,10 @@ export const Connect = Rpc.make("Connect", {
   payload: {
     managerId: ManagerId,
     /** Names the process: the same instance that reconnects keeps its epoch and its leases, another one gets the next. */
-    instance: Schema.String,
-    spec: ManagerSpec
+    instance: Text,
+    spec: ManagerSpec,
+    /** Instances of which the process has seen that nothing is left on this machine: what they had may be handed on. */
+    gone: Schema.optionalKey(Schema.Array(Text))
   },
   success: Directive,
   error: SessionError,
@@ -40,6 +43,16 @@ export const Connect = Rpc.make("Connect", {
 
 /** After `Welcome`, when results kept from earlier sessions have been handed in: from now on work may be assigned. */
 export const Ready = Rpc.make("Ready", { payload: session, error: SessionError })
+
+/** What a heartbeat is answered with that asks for a renewal of the lease. */
+export const HeartbeatReply = Schema.Struct({
+  /**
+   * Milliseconds from the last proof that the manager is this coordinator's to speak for until this answer: the lease
+   * begins so long before the heartbeat was sent. Absent where there is no such proof: nothing is renewed.
+   */
+  age: Schema.optionalKey(Schema.Finite)
+})
+export type HeartbeatReply = typeof HeartbeatReply.Type
 
 /** Liveness. Never written. */
 export const Heartbeat = Rpc.make("Heartbeat", {
@@ -50,8 +63,11 @@ export const Heartbeat = Rpc.make("Heartbeat", {
     buffered: Schema.Int,
     /** Since the heartbeat before: tasks that workers found in the buffer, and times that they had to wait for one. */
     prefetchHits: Schema.optionalKey(Schema.Int),
-    prefetchMisses: Schema.optionalKey(Schema.Int)
+    prefetchMisses: Schema.optionalKey(Schema.Int),
+    /** The lease shall be renewed. Only who asks is answered with more than that he was heard. */
+    renews: Schema.optionalKey(Schema.Boolean)
   },
+  success: Schema.UndefinedOr(HeartbeatReply),
   error: SessionError
 })
 
@@ -77,7 +93,7 @@ export type LeaseReply = typeof LeaseReply.Type
  * when they were submitted.
  */
 export const LeaseTasks = Rpc.make("LeaseTasks", {
-  payload: { ...session, suiteId: SuiteId, commandId: Schema.String, max: Schema.Int, wait: Schema.Int },
+  payload: { ...session, suiteId: SuiteId, commandId: CommandId, max: Schema.Int, wait: Schema.Int },
   success: trusted<LeaseReply>(),
   error: Schema.Union([SuiteError, Unavailable, InvalidInput])
 })
@@ -99,7 +115,7 @@ export const ReportTasks = Rpc.make("ReportTasks", {
   payload: {
     ...session,
     suiteId: SuiteId,
-    commandId: Schema.String,
+    commandId: CommandId,
     started: Schema.Array(Schema.Tuple([Schema.Int, Schema.Int, Timestamp])),
     ended: AttemptResults,
     returned: Schema.Array(Schema.Tuple([Schema.Int, Schema.Int]))
@@ -117,7 +133,7 @@ export const WorkerChange = Schema.Struct({
   change: Schema.Literals(["started", "crashed", "stopped"]),
   pid: Schema.Int,
   exitCode: Schema.optionalKey(Schema.Int),
-  signal: Schema.optionalKey(Schema.String),
+  signal: Schema.optionalKey(Text),
   at: Timestamp
 })
 export type WorkerChange = typeof WorkerChange.Type
@@ -140,7 +156,7 @@ export const LogChunk = Schema.Struct({
 export type LogChunk = typeof LogChunk.Type
 
 export const AnswerLog = Rpc.make("AnswerLog", {
-  payload: { ...session, requestId: Schema.String, chunk: LogChunk },
+  payload: { ...session, requestId: Text, chunk: LogChunk },
   error: SessionError
 })
 

@@ -5,6 +5,7 @@
  */
 import { Schema } from "effect"
 import { Rpc, RpcGroup } from "effect/rpc"
+import { Deadline } from "../Lease.ts"
 import { Timestamp } from "../Millis.ts"
 import { SuiteId } from "../Suite/Id.ts"
 import { TaskDefaults } from "../Task/Spec.ts"
@@ -23,7 +24,14 @@ export type Returned = typeof Returned.Type
 /** What a manager tells its worker. */
 export const WorkerDirective = Schema.Union([
   /** The suite whose tasks come next, with what its tasks inherit. Always before its first item. */
-  Schema.TaggedStruct("UseSuite", { suiteId: SuiteId, defaults: TaskDefaults }),
+  Schema.TaggedStruct("UseSuite", {
+    suiteId: SuiteId,
+    defaults: TaskDefaults,
+    /** Of a suite that asks for a lease: until when its tasks may run unless it is renewed. */
+    deadline: Schema.optionalKey(Deadline)
+  }),
+  /** The suite's lease was renewed. */
+  Schema.TaggedStruct("Renewed", { suiteId: SuiteId, deadline: Deadline }),
   /** End this attempt: TERM, grace, KILL to its whole process tree. */
   Schema.TaggedStruct("Cancel", { suiteId: SuiteId, index: Schema.Int, attempt: Schema.Int }),
   /** Take nothing more; exit when what runs has ended. */

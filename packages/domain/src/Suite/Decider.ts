@@ -251,6 +251,8 @@ const judge = (
   if (outcome === "succeeded") return ends("succeeded")
   if (tasks.hasFlag(index, Flag.cancelRequested)) return ends("cancelled")
   if (attempt >= maxAttempts) return ends("failed")
+  // Neither the task nor anything that it did is the reason.
+  if (outcome === "lease_lost") return ends("retry")
   // Nobody asked the suite for the end of a task that is reported as cancelled here, so it is not the task's fault.
   if (outcome === "crashed" || outcome === "lost" || outcome === "cancelled") {
     // A result after all takes the place of the loss that was counted.

@@ -165,7 +165,7 @@ const ended = (state: Existing, manager: ManagerId, attempt: EndedAttempt): void
   tasks.attempts[index] = Math.min(Math.max(tasks.attemptsOf(index), attempt.attempt), maxAttempts)
   tasks.setFlag(index, Flag.cancelRequested, false)
   if (outcome === "lost") state.lostAttempts.add(manager, index, attempt.attempt)
-  if (next === "retry" || next === "failed") {
+  if ((next === "retry" || next === "failed") && outcome !== "lease_lost") {
     tasks.count(countsAsCrash(outcome) ? "crashes" : "failures", index, 1)
   }
   if (next !== "retry") return setPhase(state, index, Phase[next])

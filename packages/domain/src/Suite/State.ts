@@ -179,6 +179,20 @@ export const nextReady = (state: Existing, max: number, now: number): Array<numb
     .slice(0, Math.max(max, 0))
 }
 
+/** How many of the tasks that may be leased now are leased before a queued one. */
+export const readyBefore = (state: Existing, index: number, now: number): number => {
+  const { flags, phase, size } = state.tasks
+  const priority = priorityOf(state, index)
+  let before = 0
+  for (let other = 0; other < size; other++) {
+    if (phase[other] !== Phase.queued || other === index) continue
+    if (((flags[other] ?? 0) & Flag.delayed) !== 0 && (state.delays.get(other) ?? 0) > now) continue
+    const own = priorityOf(state, other)
+    if (own > priority || (own === priority && other < index)) before++
+  }
+  return before
+}
+
 /** When the first delayed task may run again, if one waits. */
 export const nextRetryAt = (state: Existing): number | undefined => state.delays.first()
 

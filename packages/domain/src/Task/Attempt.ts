@@ -16,6 +16,7 @@ import { Timestamp } from "../Millis.ts"
  * | `crashed` | its worker died under it | the crash limit |
  * | `lost` | its manager was lost while it ran | the crash limit |
  * | `cancelled` | ended because somebody asked for it | |
+ * | `lease_lost` | ended by its machine, which was cut off, before the lease was over | |
  */
 export const Outcome = Schema.Literals([
   "succeeded",
@@ -24,7 +25,8 @@ export const Outcome = Schema.Literals([
   "not_started",
   "crashed",
   "lost",
-  "cancelled"
+  "cancelled",
+  "lease_lost"
 ])
 export type Outcome = typeof Outcome.Type
 

@@ -99,10 +99,15 @@ export const unpackEnded = (row: Packed): EndedAttempt => ({ next: "succeeded", 
 const isCount = (value: unknown, least: number, most: number): boolean =>
   typeof value === "number" && Number.isInteger(value) && value >= least && value <= most
 
+const isNumberOrNull = (value: unknown): boolean => value === null || typeof value === "number"
+
 /** Whether it has the form of a row. What its rest holds is another matter. */
 const isRow = (row: unknown): row is Packed =>
   Array.isArray(row) &&
   (row.length === 5 || (row.length === 6 && Predicate.isObject(row[5]))) &&
+  // They are calculated with, and an object may not even be able to say that it is no number.
+  isNumberOrNull(row[3]) &&
+  isNumberOrNull(row[4]) &&
   isCount(row[2], 0, Outcome.literals.length - 1)
 
 /** An output is any JSON, and this came out of JSON. */

@@ -114,6 +114,9 @@ export interface Resolved {
 const noRetry = { limit: 0 }
 const noEnv: Env = {}
 
+/** Between TERM and KILL. Milliseconds. */
+export const defaultGrace = 5_000
+
 /** Completes a retry policy. */
 export const resolveRetry = (policy: RetryPolicy = noRetry): Required<RetryPolicy> => ({
   limit: policy.limit,
@@ -128,7 +131,7 @@ export const resolve = (spec: TaskSpec, defaults: TaskDefaults): Resolved => ({
   env: spec.env === undefined ? (defaults.env ?? noEnv) : { ...defaults.env, ...spec.env },
   cwd: spec.cwd ?? defaults.cwd,
   timeout: spec.timeout ?? defaults.timeout,
-  grace: spec.grace ?? defaults.grace ?? 5_000,
+  grace: spec.grace ?? defaults.grace ?? defaultGrace,
   retry: resolveRetry(spec.retry ?? defaults.retry),
   output: {
     tail: spec.output?.tail ?? defaults.output?.tail ?? 4_096,

@@ -118,7 +118,7 @@ export class PoolWorld {
     this.#tellPool({ _tag: "Plan", now: this.now })
     for (const wish of Coordinator.directives(this.pool)) {
       const machine = this.machines.find(({ id }) => id === wish.managerId)
-      if (machine !== undefined) this.#send(() => this.#ask(machine, { ...wish, now: this.now }))
+      if (machine !== undefined) this.#send(() => this.#ask(machine, { lease: undefined, ...wish, now: this.now }))
     }
   }
 
@@ -173,12 +173,13 @@ export class PoolWorld {
     } else if (this.#chance(this.#weather.disconnect)) {
       this.#ask(machine, { _tag: "Disconnect", ...session, epoch, reason: "disconnected" })
       if (this.#chance(0.5)) {
-        this.#ask(machine, { _tag: "Lose", ...session, epoch, reason: "disconnected" })
+        const since = machine.state._tag === "Suspected" ? machine.state.since : this.now
+        this.#ask(machine, { _tag: "Lose", ...session, epoch, reason: "disconnected", since })
         machine.instance++
       }
     } else {
       const instance = String(machine.instance)
-      this.#ask(machine, { _tag: "Connect", ...session, instance, spec: machine.spec })
+      this.#ask(machine, { _tag: "Connect", ...session, instance, spec: machine.spec, gone: [] })
       this.#ask(machine, { _tag: "Ready", ...session, epoch: Manager.epochOf(machine.state) })
       this.#work(machine)
     }

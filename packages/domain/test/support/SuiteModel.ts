@@ -262,6 +262,7 @@ export class SuiteModel {
     if (task === undefined) throw new Error("no such task")
     if (result.outcome === "succeeded") return { ...result, next: "succeeded" }
     if (task.unwanted) return { ...result, next: "cancelled" }
+    if (result.outcome === "lease_lost") return { ...result, next: "retry" }
     if (["crashed", "lost", "cancelled"].includes(result.outcome)) {
       const isCounted = task.taken.some(
         (one) => one.counted && one.manager === manager && one.attempt === result.attempt
@@ -292,7 +293,8 @@ export class SuiteModel {
       this.heardOf(manager, attempt)
       const isCrash = ["crashed", "lost", "cancelled"].includes(attempt.outcome)
       if (attempt.outcome === "lost") task.taken.push({ manager, attempt: attempt.attempt, counted: true })
-      if (attempt.next === "retry" || attempt.next === "failed") task[isCrash ? "crashes" : "failures"]++
+      const isCounted = attempt.outcome !== "lease_lost"
+      if (isCounted && (attempt.next === "retry" || attempt.next === "failed")) task[isCrash ? "crashes" : "failures"]++
       task.state = attempt.next === "retry" ? "queued" : attempt.next
       task.attempts = Math.max(task.attempts, attempt.attempt)
       task.readyAt = attempt.retryAt ?? 0

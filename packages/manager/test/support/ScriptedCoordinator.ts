@@ -55,14 +55,23 @@ export class ScriptedCoordinator {
   readonly released: Array<string> = []
   readonly left: Array<number> = []
   readonly ready: Array<number> = []
-  readonly connects: Array<{ readonly instance: string; readonly epoch: number; readonly at: number }> = []
+  readonly connects: Array<{
+    readonly instance: string
+    readonly epoch: number
+    readonly at: number
+    readonly gone: ReadonlyArray<string>
+  }> = []
   readonly leases = new Map<string, ReadonlyArray<Lease>>()
   readonly leaseCalls: Array<{ readonly max: number; readonly given: number }> = []
   readonly logs = new Map<string, LogChunk>()
   heartbeats = 0
+  /** Heartbeats that ask for a renewal. */
+  renewals = 0
   submitted = 0
   ended = false
   heartbeatInterval = 500
+  /** With what age leases are renewed; without one they are not. */
+  proofAge: number | undefined = 0
   /** What becomes of reports: they are answered, or recorded without an answer, or not even heard. */
   reporting: "answered" | "unanswered" | "unheard" = "answered"
   /** Everything that happened, in its order. */
@@ -185,7 +194,7 @@ export class ScriptedCoordinator {
 
   private readonly handlers = ManagerRpcs.toLayer(
     ManagerRpcs.of({
-      Connect: ({ instance, managerId }) => {
+      Connect: ({ gone = [], instance, managerId }) => {
         const isSame = this.session?.instance === instance && !this.fenced.has(this.session.epoch)
         if (!isSame) this.epoch++
         const epoch = isSame && this.session !== undefined ? this.session.epoch : this.epoch
@@ -194,7 +203,7 @@ export class ScriptedCoordinator {
         if (error !== undefined) return Stream.fail(error)
         const directives = Effect.runSync(Queue.unbounded<Directive>())
         this.session = { managerId, epoch, instance, directives }
-        this.connects.push({ instance, epoch, at: Date.now() })
+        this.connects.push({ instance, epoch, at: Date.now(), gone })
         this.say({ _tag: "Welcome", epoch: Epoch.make(epoch), heartbeatInterval: this.heartbeatInterval })
         if (isSame && this.suite !== undefined) this.say({ _tag: "Assigned", ...this.suite })
         this.changed()
@@ -205,7 +214,14 @@ export class ScriptedCoordinator {
           this.ready.push(epoch)
           this.log.push(`ready ${epoch}`)
         }),
-      Heartbeat: ({ epoch, managerId }) => this.note(managerId, epoch, () => this.heartbeats++),
+      Heartbeat: ({ epoch, managerId, renews = false }) =>
+        Effect.as(
+          this.note(managerId, epoch, () => {
+            this.heartbeats++
+            if (renews) this.renewals++
+          }),
+          renews && this.proofAge !== undefined ? { age: this.proofAge } : undefined
+        ),
       ChangeActivity: ({ activity, epoch, managerId }) =>
         this.note(managerId, epoch, () => this.activities.push(activity)),
       LeaseTasks: ({ commandId, max, wait }) =>

@@ -29,3 +29,11 @@ export const block = Handler.make({
     for (let turns = 0; ; turns++) if (turns < 0) return null
   }
 })
+
+/** Ends for nobody. */
+export const deaf = Handler.make({
+  name: "deaf",
+  input: Schema.Null,
+  output: Schema.Null,
+  run: () => new Promise<null>(() => undefined)
+})

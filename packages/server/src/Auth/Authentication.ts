@@ -7,6 +7,7 @@ import { Unauthorized } from "@muster/domain/Errors"
 import { AdminOnly, CurrentActor, ManagersOnly } from "@muster/domain/Rpc/Authentication"
 import type { Role } from "@muster/domain/Rpc/Authentication"
 import * as InFlight from "../Limits/InFlight.ts"
+import { ManagerCertificates } from "../ManagerCertificates.ts"
 import { Tokens } from "./Tokens.ts"
 
 /** Spaces between scheme and token as RFC 9110 allows them; the scheme in any case. */
@@ -50,17 +51,18 @@ export const layerAdminOnly: Layer.Layer<AdminOnly, never, Tokens> = Layer.effec
   })
 )
 
-/** For managers' RPCs. */
-export const layerManagersOnly: Layer.Layer<ManagersOnly, never, Tokens> = Layer.effect(
+/** For managers' RPCs: the token, and where it is asked for the certificate too. */
+export const layerManagersOnly: Layer.Layer<ManagersOnly, never, Tokens | ManagerCertificates> = Layer.effect(
   ManagersOnly,
   Effect.gen(function* () {
     const tokens = yield* Tokens
+    const certificates = yield* ManagerCertificates
     const within = yield* InFlight.perSocket
-    return ManagersOnly.of((effect, { client, headers }) =>
+    return ManagersOnly.of((effect, { client, headers, payload }) =>
       within(
         client,
         Effect.flatMap(authenticate(tokens, headers["authorization"], "enrolment"), (actor) =>
-          Effect.provideService(effect, CurrentActor, actor)
+          Effect.andThen(certificates.check(headers, payload), Effect.provideService(effect, CurrentActor, actor))
         )
       )
     )

@@ -4,14 +4,11 @@
  */
 import { Effect } from "effect"
 import { SqlClient } from "effect/sql/SqlClient"
-import { decider } from "@muster/domain/Coordinator/Decider"
-import type { CoordinatorEvent } from "@muster/domain/Coordinator/Events"
 import { defaultPool, stream } from "@muster/domain/Coordinator/Id"
 import type { Cancelling, LeaseFacts, OrphanedAssignment, OrphanedLease } from "@muster/domain/Doctor/Leases"
-import * as CoordinatorEntityLive from "../Entities/CoordinatorEntityLive.ts"
-import { EventStore } from "../EventStore.ts"
-import * as LogEvent from "../LogEvent.ts"
 import * as Param from "../Param.ts"
+import * as Past from "../ReadModels/Past.ts"
+import * as StreamStates from "../StreamStates.ts"
 
 /** Most that are told of each kind. */
 const most = 20
@@ -21,12 +18,18 @@ const overFor = `
   case when m.id is null or m.epoch < h.epoch then null
     else extract(epoch from clock_timestamp() - m.updated_at)::float8 * 1000 end as milliseconds`
 
+/** Where machines that are cut off end their tasks themselves, these are taken back only when that must have happened. */
+const terms = `
+  jsonb_strip_nulls(jsonb_build_object(
+    'onDisconnect', s.spec -> 'onDisconnect', 'leaseDuration', s.spec -> 'leaseDuration'
+  )) as terms`
+
 /** A session is over when its manager is offline, or has a newer one. */
 const isOver = `(m.id is null or m.epoch <> h.epoch or m.state = 'offline')`
 
 /** Leases of tasks without a row of their own stand in `leases`, the others in the tasks' rows. */
 const orphanedLeases = `
-  select h.suite_id as "suiteId", h.manager as "managerId", h.epoch, sum(h.tasks)::int as tasks, ${overFor}
+  select h.suite_id as "suiteId", h.manager as "managerId", h.epoch, sum(h.tasks)::int as tasks, ${overFor}, ${terms}
   from (
     select l.suite_id, l.manager, l.epoch, sum(upper(r) - lower(r)) as tasks
     from leases l, unnest(l.tasks) as r group by 1, 2, 3
@@ -34,9 +37,9 @@ const orphanedLeases = `
     select t.suite_id, t.manager, t.epoch, count(*)
     from suites s join tasks t on t.suite_id = s.id and t.state in (1, 2)
     where s.completed_at is null and t.manager is not null group by 1, 2, 3
-  ) h left join managers m on m.id = h.manager
+  ) h left join managers m on m.id = h.manager left join suites s on s.id = h.suite_id
   where ${isOver}
-  group by h.suite_id, h.manager, h.epoch, m.id, m.epoch, m.updated_at
+  group by h.suite_id, h.manager, h.epoch, m.id, m.epoch, m.updated_at, s.spec
   order by milliseconds desc nulls first limit ${most}`
 
 /** The row does not say when it was asked, the suite's events do. */
@@ -50,27 +53,14 @@ const cancelling = `
   group by t.suite_id order by milliseconds desc nulls first limit ${most}`
 
 const orphanedAssignments = `
-  select h.suite_id as "suiteId", h.manager as "managerId", h.epoch, ${overFor}
+  select h.suite_id as "suiteId", h.manager as "managerId", h.epoch, ${overFor}, ${terms}
   from unnest($1::text[], $2::text[], $3::int[]) as h (suite_id, manager, epoch)
-  left join managers m on m.id = h.manager
+  left join managers m on m.id = h.manager left join suites s on s.id = h.suite_id
   where ${isOver} limit ${most}`
-
-/** The pool as its events say. */
-const pool = Effect.gen(function* () {
-  const store = yield* EventStore
-  const name = stream(defaultPool)
-  const { snapshot } = CoordinatorEntityLive
-  const stored = yield* store.loadSnapshot(name)
-  const usable = stored?.schemaVersion === snapshot.schemaVersion ? snapshot.decode(stored.state) : undefined
-  let state = usable ?? decider.initial()
-  const events = yield* store.readStream(name, { after: usable === undefined ? 0 : (stored?.version ?? 0) })
-  for (const recorded of events) state = decider.evolve(state, LogEvent.decode<CoordinatorEvent>(recorded))
-  return state
-})
 
 export const gather = Effect.gen(function* () {
   const sql = yield* SqlClient
-  const { managers } = yield* pool
+  const { managers } = yield* Past.at(stream(defaultPool), StreamStates.pool, undefined)
   const assigned = [...managers.values()].flatMap(({ assignment, epoch, managerId }) =>
     assignment === null ? [] : [{ suiteId: assignment.suiteId, managerId, epoch }]
   )

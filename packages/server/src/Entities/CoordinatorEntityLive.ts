@@ -14,7 +14,6 @@ import type { Wish } from "@muster/domain/Coordinator/Decider"
 import { schemaVersion } from "@muster/domain/Coordinator/Events"
 import type { CoordinatorEvent } from "@muster/domain/Coordinator/Events"
 import { Pool, stream } from "@muster/domain/Coordinator/Id"
-import { Snapshot, fromSnapshot, toSnapshot } from "@muster/domain/Coordinator/State"
 import type { State } from "@muster/domain/Coordinator/State"
 import { CoordinatorEntity } from "@muster/domain/Entities/CoordinatorEntity"
 import { ManagerEntity } from "@muster/domain/Entities/ManagerEntity"
@@ -23,8 +22,7 @@ import type { SuiteId } from "@muster/domain/Suite/Id"
 import * as Aggregate from "../Aggregate.ts"
 import type { Versioned } from "../Aggregate.ts"
 import type { EventStore } from "../EventStore.ts"
-import * as JsonSnapshot from "../JsonSnapshot.ts"
-import * as LogEvent from "../LogEvent.ts"
+import { pool as poolStates } from "../StreamStates.ts"
 import { Timings } from "../Timings.ts"
 import * as Announcer from "./Announcer.ts"
 import * as EntityCall from "./EntityCall.ts"
@@ -35,16 +33,8 @@ const insistAfter = 5_000
 /** A manager that has not been heard of for this long is looked after: its actor may have gone with a coordinator. */
 const wakeAfter = 45_000
 
-const snapshots = JsonSnapshot.make(Snapshot, { every: 500, schemaVersion: 1 })
-
-export const snapshot = {
-  ...snapshots,
-  encode: (state: State): Uint8Array => snapshots.encode(toSnapshot(state)),
-  decode: (bytes: Uint8Array): State | undefined => {
-    const found = snapshots.decode(bytes)
-    return found === undefined ? undefined : fromSnapshot(found)
-  }
-}
+/** Events between two snapshots. */
+const snapshotEvery = 500
 
 export const layer: Layer.Layer<never, never, Sharding | EventStore> = CoordinatorEntity.toLayer(
   Effect.gen(function* () {
@@ -62,8 +52,8 @@ export const layer: Layer.Layer<never, never, Sharding | EventStore> = Coordinat
       stream: stream(pool),
       decider,
       schemaVersion,
-      decode: LogEvent.decode<CoordinatorEvent>,
-      snapshot,
+      decode: poolStates.decode,
+      snapshot: { ...poolStates.snapshot, every: () => snapshotEvery },
       committed: (_state, events) => Effect.suspend(() => committed(events))
     })
 

@@ -2,9 +2,9 @@
  * A manager's actor: the mailbox around its aggregate, the liveness of its session, and the way to its machine.
  *
  * Who is connected, when it was last heard and what it was asked live in memory only. Nothing of it is needed to decide:
- * a coordinator that takes over starts with "just heard" and finds out.
+ * a coordinator that takes over starts with "just heard" and finds out. Durations are measured by the boot clock.
  */
-import { Clock, Deferred, Effect, Option, Queue, Stream } from "effect"
+import { Deferred, Effect, Option, Queue, Stream } from "effect"
 import type { Layer } from "effect"
 import { CurrentAddress } from "effect/cluster/Entity"
 import type { Sharding } from "effect/cluster/Sharding"
@@ -23,17 +23,20 @@ import { ManagerId, stream } from "@muster/domain/Manager/Id"
 import type { Epoch } from "@muster/domain/Manager/Id"
 import * as Lies from "@muster/domain/Manager/Lies"
 import type { ManagerError } from "@muster/domain/Manager/Refusals"
-import { State } from "@muster/domain/Manager/State"
-import type { LogChunk } from "@muster/domain/Rpc/ManagerRpcs"
+import type { State } from "@muster/domain/Manager/State"
+import type { HeartbeatReply, LogChunk } from "@muster/domain/Rpc/ManagerRpcs"
 import type { SuiteId } from "@muster/domain/Suite/Id"
+import { leaseOf } from "@muster/domain/Suite/Spec"
+import type { SuiteSpec } from "@muster/domain/Suite/Spec"
 import * as Aggregate from "../Aggregate.ts"
 import type { Versioned } from "../Aggregate.ts"
+import * as BootClock from "../BootClock.ts"
 import type { EventStore } from "../EventStore.ts"
-import * as JsonSnapshot from "../JsonSnapshot.ts"
-import * as LogEvent from "../LogEvent.ts"
 import * as ManagerRows from "../Projections/ManagerRows.ts"
+import { manager } from "../StreamStates.ts"
 import { Heartbeats } from "../Heartbeats.ts"
 import type { Listener } from "../Heartbeats.ts"
+import { Tenure } from "../Tenure.ts"
 import { Timings } from "../Timings.ts"
 import * as Announcer from "./Announcer.ts"
 import * as EntityCall from "./EntityCall.ts"
@@ -48,7 +51,8 @@ const announceInterval = 30_000
 /** How long a machine may take to answer for a log. Milliseconds. */
 const logPatience = 10_000
 
-const snapshot = JsonSnapshot.make(State, { every: 100, schemaVersion: 1 })
+/** Events between two snapshots. */
+const snapshotEvery = 100
 
 /** The connection that carries the current session's directives. */
 interface Connection {
@@ -56,7 +60,7 @@ interface Connection {
   readonly directives: Queue.Queue<Directive, ManagerError | Unavailable>
 }
 
-export const layer: Layer.Layer<never, never, Sharding | EventStore | Heartbeats> = ManagerEntity.toLayer(
+export const layer: Layer.Layer<never, never, Sharding | EventStore | Heartbeats | Tenure> = ManagerEntity.toLayer(
   Effect.gen(function* () {
     const address = yield* CurrentAddress
     const managerId = ManagerId.make(address.entityId)
@@ -64,10 +68,16 @@ export const layer: Layer.Layer<never, never, Sharding | EventStore | Heartbeats
     const suiteOf = yield* SuiteEntity.client
     const timings = yield* Timings
     const heartbeats = yield* Heartbeats
-    const loadedAt = yield* Clock.currentTimeMillis
+    const tenure = yield* Tenure
+    const loadedAt = BootClock.now()
+    const holding = tenure.of(address.shardId)
 
     let connection: Connection | undefined
     let lastHeard = loadedAt
+    // The suspicion that holds, and when it was first seen here.
+    let suspicion: { readonly epoch: Epoch; readonly since: number; readonly seenAt: number } | undefined
+    // The suite that was last asked what it is: that never changes.
+    let described: { readonly suiteId: SuiteId; readonly spec: SuiteSpec } | undefined
     // The suite that the manager was last told to run on this connection.
     let toldToRun: SuiteId | undefined
     // Lies that no event tells of yet.
@@ -78,9 +88,9 @@ export const layer: Layer.Layer<never, never, Sharding | EventStore | Heartbeats
       stream: stream(managerId),
       decider,
       schemaVersion,
-      decode: LogEvent.decode<ManagerEvent>,
+      decode: manager.decode,
       rows: ManagerRows.rows,
-      snapshot,
+      snapshot: { ...manager.snapshot, every: () => snapshotEvery },
       committed: (state, events) => Effect.suspend(() => committed(state, events))
     })
 
@@ -126,24 +136,36 @@ export const layer: Layer.Layer<never, never, Sharding | EventStore | Heartbeats
       )
     )
 
-    // Sessions whose leases have been taken back since this actor was loaded.
+    // Sessions whose leases have been taken back since this actor was loaded, and when others were first seen to be over.
     const reclaimed = new Set<Epoch>()
+    const seenOver = new Map<Epoch, number>()
 
     /**
      * Takes back what sessions held that are over. A process that replaced another one first hands in what that one had
-     * done, so its leases are taken when it is ready.
+     * done, so its leases are taken when it is ready; and where what they held may still run, when it cannot any more.
      */
     const reclaimer = yield* Announcer.make(
       Effect.gen(function* () {
         const state = yield* aggregate.look((current) => current)
         if (state._tag === "Unknown") return undefined
         if (state._tag !== "Offline" && !state.session.ready) return undefined
-        for (const { epoch, suiteId } of owedReclaims(state)) {
+        const waits = new Map<SuiteId, number>()
+        for (const { epoch, lease, suiteId } of owedReclaims(state)) {
           if (suiteId === null || reclaimed.has(epoch)) continue
+          if (lease !== undefined) {
+            const now = BootClock.now()
+            const seenAt = seenOver.get(epoch) ?? now
+            seenOver.set(epoch, seenAt)
+            // Its last renewal was before its end was stored.
+            const wait = Liveness.untilOver(lease, { heard: seenAt, knownAt: seenAt, provenAt: provenAt() }, now)
+            if (wait > 0) waits.set(suiteId, Math.max(wait, waits.get(suiteId) ?? 0))
+          }
+          // With a session goes what those before it held.
+          if (waits.has(suiteId)) continue
           yield* EntityCall.untilAnswered(suiteOf(suiteId).Reclaim({ managerId, epoch }))
           reclaimed.add(epoch)
         }
-        return undefined
+        return waits.size === 0 ? undefined : Math.min(...waits.values())
       }).pipe(
         Effect.catch((error) => Effect.logDebug("taking leases back failed", error).pipe(Effect.as(retryInterval)))
       )
@@ -195,12 +217,39 @@ export const layer: Layer.Layer<never, never, Sharding | EventStore | Heartbeats
     const nothing = () => undefined
     const byCoordinator = { actor: "coordinator" }
 
-    const heard = (at: number) => {
-      lastHeard = at
+    /** When it was last certain that nobody else speaks for the manager since this actor does. */
+    const provenAt = (): number | undefined => {
+      const current = tenure.of(address.shardId)
+      return current !== undefined && current.number === holding?.number ? current.provenAt : undefined
+    }
+
+    /** The answer to a heartbeat, which says how long ago it was certain that nobody else gives one. */
+    const heard = (): HeartbeatReply => {
+      lastHeard = BootClock.now()
+      const certain = provenAt()
+      return certain === undefined ? {} : { age: lastHeard - certain }
     }
 
     /** Whatever a session says is a sign of life. */
-    const heardNow = Effect.map(Clock.currentTimeMillis, heard)
+    const heardNow = Effect.sync(() => void heard())
+
+    const describe = (suiteId: SuiteId) =>
+      Effect.suspend(() =>
+        described?.suiteId === suiteId
+          ? Effect.succeed(described.spec)
+          : Effect.tap(EntityCall.untilAnswered(suiteOf(suiteId).Describe()), (spec) =>
+              Effect.sync(() => {
+                described = { suiteId, spec }
+              })
+            )
+      )
+
+    /** What a suite asks for of whoever runs it. */
+    const leaseFor = (suiteId: SuiteId) =>
+      Effect.mapBoth(describe(suiteId), {
+        onSuccess: leaseOf,
+        onFailure: (error) => new Unavailable({ reason: error.message })
+      })
 
     const assignment = aggregate.look((state) => ("session" in state ? state.session.assignment : null))
 
@@ -212,10 +261,10 @@ export const layer: Layer.Layer<never, never, Sharding | EventStore | Heartbeats
           return undefined
         }
         const { suiteId } = wanted
-        const described = connection
-        const spec = yield* EntityCall.untilAnswered(suiteOf(suiteId).Describe())
+        const asked = connection
+        const spec = yield* describe(suiteId)
         const current = yield* assignment
-        if (current?.suiteId !== suiteId || current.releasing || connection !== described) return 0
+        if (current?.suiteId !== suiteId || current.releasing || connection !== asked) return 0
         toldToRun = suiteId
         yield* tell({ _tag: "Assigned", suiteId, spec })
         return undefined
@@ -255,10 +304,19 @@ export const layer: Layer.Layer<never, never, Sharding | EventStore | Heartbeats
         const state = yield* aggregate.look((current) => current)
         if (state._tag !== "Online" && state._tag !== "Suspected") return undefined
         const { epoch } = state.session
-        const now = yield* Clock.currentTimeMillis
+        const now = BootClock.now()
+        const since = state._tag === "Suspected" ? state.since : undefined
+        if (since === undefined) suspicion = undefined
+        else if (suspicion?.epoch !== epoch || suspicion.since !== since) suspicion = { epoch, since, seenAt: now }
         const verdict = Liveness.judge(
           state,
-          { connected: connection !== undefined, lastHeard, loadedAt },
+          {
+            connected: connection !== undefined,
+            lastHeard,
+            loadedAt,
+            suspectedAt: suspicion?.seenAt ?? now,
+            provenAt: provenAt()
+          },
           timings,
           now
         )
@@ -266,9 +324,9 @@ export const layer: Layer.Layer<never, never, Sharding | EventStore | Heartbeats
         const { reason } = verdict
         if (verdict._tag === "Suspect") {
           yield* ask((at) => ({ _tag: "Disconnect", managerId, epoch, reason, now: at }), nothing, byCoordinator)
-        } else {
+        } else if (since !== undefined) {
           yield* Effect.logInfo(`manager ${managerId} is lost (${reason})`)
-          yield* ask((at) => ({ _tag: "Lose", managerId, epoch, reason, now: at }), nothing, byCoordinator)
+          yield* ask((at) => ({ _tag: "Lose", managerId, epoch, reason, since, now: at }), nothing, byCoordinator)
         }
         // What was decided wakes this one, if it changed anything.
         return undefined
@@ -282,11 +340,11 @@ export const layer: Layer.Layer<never, never, Sharding | EventStore | Heartbeats
     yield* reclaimer.poke
 
     return ManagerEntity.of({
-      Connect: ({ payload: { instance, spec } }) =>
+      Connect: ({ payload: { gone = [], instance, spec } }) =>
         Stream.unwrap(
           Effect.gen(function* () {
             const epoch = yield* ask(
-              (now) => ({ _tag: "Connect", managerId, instance, spec, now }),
+              (now) => ({ _tag: "Connect", managerId, instance, spec, gone, now }),
               (state) => ("session" in state ? state.session.epoch : undefined)
             )
             if (epoch === undefined) return Stream.fail(new Unavailable({ reason: "the session did not open" }))
@@ -318,12 +376,16 @@ export const layer: Layer.Layer<never, never, Sharding | EventStore | Heartbeats
           heardNow,
           ask((now) => ({ _tag: "Ready", managerId, epoch, now }), nothing)
         ),
-      Heartbeat: ({ payload: { epoch } }) =>
+      Heartbeat: ({ payload: { epoch, renews = false } }) =>
         Effect.gen(function* () {
+          const answer = () => {
+            const reply = heard()
+            return renews ? reply : undefined
+          }
           const state = yield* aggregate.look((current) => current)
           if (state._tag === "Online" && state.session.epoch === epoch && connection?.epoch === epoch) {
             listen(state)
-            return yield* heardNow
+            return answer()
           }
           // Not the session that is open and connected here: let the rules say what it is.
           const resumed = yield* ask(
@@ -332,7 +394,7 @@ export const layer: Layer.Layer<never, never, Sharding | EventStore | Heartbeats
           )
           if (connection?.epoch !== epoch) return yield* new ManagerOffline({ managerId })
           listen(resumed)
-          yield* heardNow
+          return answer()
         }),
       ChangeActivity: ({ payload: { activity, epoch, suiteId } }) =>
         Effect.andThen(
@@ -350,17 +412,18 @@ export const layer: Layer.Layer<never, never, Sharding | EventStore | Heartbeats
         return question === undefined ? Effect.void : Effect.asVoid(Deferred.succeed(question, chunk))
       },
       Assign: ({ payload: { epoch, suiteId } }) =>
-        ask(
-          (now) => ({ _tag: "Assign", managerId, epoch, suiteId, now }),
-          (state) => state,
-          byCoordinator
-        ).pipe(
-          Effect.flatMap((state) => {
-            if (!("session" in state) || state.session.assignment === null) return Effect.void
-            const { releasing, suiteId: current } = state.session.assignment
-            return releasing ? release(current) : assigner.poke
-          })
-        ),
+        Effect.gen(function* () {
+          const before = yield* assignment
+          // How long the manager may be alone with it has to be known before it has it.
+          const lease = before?.suiteId === suiteId ? before.lease : yield* leaseFor(suiteId)
+          const after = yield* ask(
+            (now) => ({ _tag: "Assign", managerId, epoch, suiteId, lease, now }),
+            (state) => ("session" in state ? state.session.assignment : null),
+            byCoordinator
+          )
+          if (after === null) return
+          yield* after.releasing ? release(after.suiteId) : assigner.poke
+        }),
       Unassign: ({ payload: { epoch, suiteId } }) =>
         ask(
           (now) => ({ _tag: "Unassign", managerId, epoch, suiteId, now }),

@@ -17,7 +17,6 @@ import type { SuiteError } from "@muster/domain/Suite/Errors"
 import { schemaVersion } from "@muster/domain/Suite/Events"
 import type { SuiteEvent } from "@muster/domain/Suite/Events"
 import { SuiteId, stream } from "@muster/domain/Suite/Id"
-import * as Snapshot from "@muster/domain/Suite/Snapshot"
 import * as State from "@muster/domain/Suite/State"
 import type { SuiteState } from "@muster/domain/Suite/State"
 import { Flag, Phase } from "@muster/domain/Suite/TaskTable"
@@ -25,11 +24,11 @@ import { suiteView } from "@muster/domain/Suite/View"
 import * as Aggregate from "../Aggregate.ts"
 import type { Versioned } from "../Aggregate.ts"
 import type { EventStore } from "../EventStore.ts"
-import * as LogEvent from "../LogEvent.ts"
 import { CoordinatorMetrics } from "../Metrics.ts"
 import * as SuiteRows from "../Projections/SuiteRows.ts"
 import { ResidentSuites } from "../ResidentSuites.ts"
 import type { Resident } from "../ResidentSuites.ts"
+import { suite } from "../StreamStates.ts"
 import * as Announcer from "./Announcer.ts"
 import * as EntityCall from "./EntityCall.ts"
 import * as SuiteNews from "./SuiteNews.ts"
@@ -71,21 +70,19 @@ export const layer: Layer.Layer<never, never, Needs> = SuiteEntity.toLayer(
     const metrics = yield* CoordinatorMetrics
     const residents = yield* ResidentSuites
     const waits = TaskWaits.make(metrics.queued)
-    const specs = yield* TaskSpecs.make(stream(suiteId), LogEvent.decode<SuiteEvent>)
+    const specs = yield* TaskSpecs.make(stream(suiteId), suite.decode)
 
     const aggregate: Aggregate.Aggregate<SuiteState, SuiteCommand, SuiteEvent, SuiteError> = yield* Aggregate.make({
       stream: stream(suiteId),
       decider,
       schemaVersion,
-      decode: LogEvent.decode<SuiteEvent>,
+      decode: suite.decode,
       rows: SuiteRows.rows,
       snapshot: {
         cost: (event) => eventCost + tasksIn(event),
         every: (state) =>
           state._tag === "Missing" ? Infinity : Math.max(snapshotEvery.least, state.tasks.size * snapshotEvery.part),
-        schemaVersion: Snapshot.schemaVersion,
-        encode: (state) => (state._tag === "Missing" ? undefined : Snapshot.encode(state)),
-        decode: Snapshot.decode
+        ...suite.snapshot
       },
       committed: (state, events) => Effect.suspend(() => committed(state, events)),
       wakeAt: (state) => (state._tag === "Missing" ? undefined : State.nextRetryAt(state))

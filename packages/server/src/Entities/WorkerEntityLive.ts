@@ -9,14 +9,14 @@ import { WorkerEntity } from "@muster/domain/Entities/WorkerEntity"
 import { Unavailable } from "@muster/domain/Errors"
 import { decider } from "@muster/domain/Worker/Decider"
 import { schemaVersion } from "@muster/domain/Worker/Events"
-import type { WorkerEvent } from "@muster/domain/Worker/Events"
 import { WorkerId, stream } from "@muster/domain/Worker/Id"
-import { State } from "@muster/domain/Worker/State"
 import * as Aggregate from "../Aggregate.ts"
 import type { EventStore } from "../EventStore.ts"
-import * as JsonSnapshot from "../JsonSnapshot.ts"
-import * as LogEvent from "../LogEvent.ts"
 import * as WorkerRows from "../Projections/WorkerRows.ts"
+import { worker } from "../StreamStates.ts"
+
+/** Events between two snapshots. */
+const snapshotEvery = 100
 
 export const layer: Layer.Layer<never, never, Sharding | EventStore> = WorkerEntity.toLayer(
   Effect.gen(function* () {
@@ -26,9 +26,9 @@ export const layer: Layer.Layer<never, never, Sharding | EventStore> = WorkerEnt
       stream: stream(id),
       decider,
       schemaVersion,
-      decode: LogEvent.decode<WorkerEvent>,
+      decode: worker.decode,
       rows: WorkerRows.rows,
-      snapshot: JsonSnapshot.make(State, { every: 100, schemaVersion: 1 })
+      snapshot: { ...worker.snapshot, every: () => snapshotEvery }
     })
     return WorkerEntity.of({
       RecordChange: ({ payload: change }) =>

@@ -26,6 +26,9 @@ export const tooMany = ({ limit, reason, status }: TooMany, requestId: string): 
 export const notFound = (path: string, requestId: string): HttpServerResponse.HttpServerResponse =>
   body(404, Problem.make("NotFound", `there is no ${path}; see /docs`, { path }, requestId))
 
+export const forbidden = (reason: string, requestId: string): HttpServerResponse.HttpServerResponse =>
+  body(403, Problem.make("Forbidden", reason, {}, requestId))
+
 export const methodNotAllowed = (
   method: string,
   path: string,

@@ -10,9 +10,13 @@ import { Readiness } from "./Readiness.ts"
 
 const loopback = /^(?:127\.\d+\.\d+\.\d+|::1|::ffff:127\.\d+\.\d+\.\d+)$/
 
-/** Whether a request comes from this machine itself. Behind a proxy on the same machine every request does. */
+/** By these a proxy says that it passes something on. One on this machine is near, but whoever asks it may not be. */
+const forwarding = ["forwarded", "x-forwarded-for", "via"]
+
+/** Whether a request comes from this machine itself. */
 const isLocal = (request: HttpServerRequest.HttpServerRequest): boolean =>
-  Option.exists(request.remoteAddress, (address) => loopback.test(address))
+  Option.exists(request.remoteAddress, (address) => loopback.test(address)) &&
+  forwarding.every((name) => request.headers[name] === undefined)
 
 export const layer = HttpApiBuilder.group(
   Api,

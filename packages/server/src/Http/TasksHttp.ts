@@ -5,6 +5,7 @@ import { LogNotFound } from "@muster/domain/Api/Problem"
 import { CurrentActor } from "@muster/domain/Rpc/Authentication"
 import { parseTaskId } from "@muster/domain/Suite/Id"
 import type { TaskId } from "@muster/domain/Suite/Id"
+import { TaskExplanations } from "../ReadModels/TaskExplanations.ts"
 import { TaskLogs } from "../ReadModels/TaskLogs.ts"
 import type { LogRange } from "../ReadModels/TaskLogs.ts"
 import { TaskQueries } from "../ReadModels/TaskQueries.ts"
@@ -22,6 +23,7 @@ export const layer = HttpApiBuilder.group(
   Effect.fn(function* (handlers) {
     const suites = yield* Suites
     const queries = yield* TaskQueries
+    const explanations = yield* TaskExplanations
     const logs = yield* TaskLogs
 
     const asked = (
@@ -64,6 +66,7 @@ export const layer = HttpApiBuilder.group(
 
     return handlers.handleAll({
       get: ({ params }) => queries.detail(params.id),
+      explain: ({ params, query }) => explanations.explain(params.id, query.at),
       cancel: (request) =>
         Effect.flatMap(asked("cancel", request), (ask) =>
           suites.cancelTasks({ ...ask, reason: request.payload?.reason ?? noReason })

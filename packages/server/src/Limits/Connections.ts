@@ -78,7 +78,9 @@ export const guard = <S extends Server>(server: S, limits: Limits, counters: Cou
   })
   server.on("clientError", (error: NodeJS.ErrnoException, socket) => {
     if (error.code === "ERR_HTTP_REQUEST_TIMEOUT") counters.refuse("slow_request")
-    if (socket.destroyed || !socket.writable) return socket.destroy()
+    // What TLS or the network complains of leaves nobody to answer.
+    const isHttp = /^(HPE|ERR_HTTP)_/.test(error.code ?? "")
+    if (!isHttp || socket.destroyed || !socket.writable) return socket.destroy()
     const status =
       error.code === "ERR_HTTP_REQUEST_TIMEOUT"
         ? "408 Request Timeout"

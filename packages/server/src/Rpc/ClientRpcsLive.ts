@@ -10,8 +10,10 @@ import { EventStore } from "../EventStore.ts"
 import { Managers } from "../Managers.ts"
 import { EventQueries } from "../ReadModels/EventQueries.ts"
 import { ManagerQueries } from "../ReadModels/ManagerQueries.ts"
+import { SuiteBundles } from "../ReadModels/SuiteBundles.ts"
 import { SuiteQueries } from "../ReadModels/SuiteQueries.ts"
 import { SuiteStreams } from "../ReadModels/SuiteStreams.ts"
+import { TaskExplanations } from "../ReadModels/TaskExplanations.ts"
 import { TaskLogs } from "../ReadModels/TaskLogs.ts"
 import { TaskQueries } from "../ReadModels/TaskQueries.ts"
 import * as Wakeup from "../ReadModels/Wakeup.ts"
@@ -35,10 +37,12 @@ export const layer = ClientRpcs.toLayer(
     const suiteQueries = yield* SuiteQueries
     const suiteStreams = yield* SuiteStreams
     const taskQueries = yield* TaskQueries
+    const explanations = yield* TaskExplanations
     const taskLogs = yield* TaskLogs
     const managerQueries = yield* ManagerQueries
     const workerQueries = yield* WorkerQueries
     const eventQueries = yield* EventQueries
+    const bundles = yield* SuiteBundles
     const tokens = yield* Tokens
     const store = yield* EventStore
     const info = yield* ServerInfo
@@ -87,6 +91,7 @@ export const layer = ClientRpcs.toLayer(
       StreamResults: ({ follow, suiteId }) => suiteStreams.results(suiteId, { follow }),
       ListTasks: (filter) => taskQueries.list(filter),
       GetTask: ({ taskId }) => taskQueries.detail(taskId),
+      ExplainTask: ({ at, taskId }) => explanations.explain(taskId, at),
       ReadTaskLog: (range) => taskLogs.read(range),
       ListManagers: (filter) => managerQueries.list(filter),
       GetManager: ({ managerId }) => managerQueries.get(managerId),
@@ -96,6 +101,15 @@ export const layer = ClientRpcs.toLayer(
       ListWorkers: (filter) => workerQueries.list(filter),
       ListEvents: (filter) => eventQueries.list(filter),
       TailEvents: ({ cursor, stream }) => tail(stream, cursor),
+      ExportSuite: ({ suiteId }) =>
+        Stream.unwrap(
+          Effect.map(bundles.make(suiteId), ({ events, header }) =>
+            Stream.concat(
+              Stream.make({ header }),
+              Stream.map(events, (event) => ({ event }))
+            )
+          )
+        ).pipe(Stream.rechunk(1)),
       CreateToken: (options) => tokens.create(options),
       ListTokens: () => tokens.list,
       RevokeToken: ({ name }) => tokens.revoke(name),

@@ -27,8 +27,8 @@ const ofSession = <A, R>(managerId: ManagerId, call: Effect.Effect<A, ManagerErr
   call.pipe(
     Effect.catchTags({
       ManagerNotFound: () => new Unavailable({ reason: `manager ${managerId} has no session; connect first` }),
-      ActivityNotAllowed: (error) => Effect.logDebug(error.message),
-      ManagerNotAvailable: (error) => Effect.logDebug(error.message)
+      ActivityNotAllowed: (error) => Effect.as(Effect.logDebug(error.message), undefined),
+      ManagerNotAvailable: (error) => Effect.as(Effect.logDebug(error.message), undefined)
     })
   )
 
@@ -91,9 +91,9 @@ export const layer = ManagerRpcs.toLayer(
         : speaking(client, claim.success, () => call(claim.success))
 
     return ManagerRpcs.of({
-      Connect: ({ instance, managerId, spec }, { client }) =>
+      Connect: ({ gone = [], instance, managerId, spec }, { client }) =>
         manager(managerId)
-          .Connect({ instance, spec })
+          .Connect({ instance, spec, gone })
           .pipe(
             Stream.tap((directive) =>
               Effect.sync(() => {
@@ -112,23 +112,27 @@ export const layer = ManagerRpcs.toLayer(
           Effect.asVoid(ofSession(managerId, untilAnswered(manager(managerId).Ready({ epoch }))))
         ),
       Heartbeat: (raw, { client }) =>
-        claimed(
-          client,
-          Claims.heartbeat(raw),
-          ({ activity, buffered, epoch, managerId, prefetchHits = 0, prefetchMisses = 0, running }) => {
-            metrics.prefetched(prefetchHits, prefetchMisses)
-            return Effect.flatMap(Clock.currentTimeMillis, (now) =>
-              heartbeats.note(managerId, epoch, now)
-                ? Effect.void
-                : Effect.asVoid(
-                    ofSession(
-                      managerId,
-                      untilAnswered(manager(managerId).Heartbeat({ epoch, activity, running, buffered }))
-                    )
-                  )
+        claimed(client, Claims.heartbeat(raw), (heartbeat) => {
+          const {
+            activity,
+            buffered,
+            epoch,
+            managerId,
+            prefetchHits = 0,
+            prefetchMisses = 0,
+            renews = false
+          } = heartbeat
+          metrics.prefetched(prefetchHits, prefetchMisses)
+          return Effect.suspend(() => {
+            const noted = heartbeats.note(managerId, epoch)
+            if (noted !== undefined) return Effect.succeed(renews ? noted : undefined)
+            const { running } = heartbeat
+            return ofSession(
+              managerId,
+              untilAnswered(manager(managerId).Heartbeat({ epoch, activity, running, buffered, renews }))
             )
-          }
-        ),
+          })
+        }),
       ChangeActivity: ({ activity, epoch, managerId, suiteId }, { client }) =>
         speaking(client, { managerId, epoch }, () =>
           Effect.asVoid(

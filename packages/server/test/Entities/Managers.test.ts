@@ -6,7 +6,10 @@ import { Effect, Fiber } from "effect"
 import { SqlClient } from "effect/sql/SqlClient"
 import { stream as managerStream } from "@muster/domain/Manager/Id"
 import type { ManagerId } from "@muster/domain/Manager/Id"
+import type { SuiteId } from "@muster/domain/Suite/Id"
+import * as BootClock from "../../src/BootClock.ts"
 import { stream } from "@muster/domain/Suite/Id"
+import type { SuiteSpec } from "@muster/domain/Suite/Spec"
 import { Heartbeats } from "../../src/Heartbeats.ts"
 import { Managers } from "../../src/Managers.ts"
 import { Suites } from "../../src/Suites.ts"
@@ -28,11 +31,11 @@ const timings = {
 }
 
 /** A suite that only managers with the same number may run, so that tests do not take each other's. */
-const suiteWith = Effect.fnUntraced(function* (number: number, tasks: number) {
+const suiteWith = Effect.fnUntraced(function* (number: number, tasks: number, spec: SuiteSpec = {}) {
   const suites = yield* Suites
   const suiteId = Actors.suiteId(number)
   const tags = [`only-${number}`]
-  yield* suites.create({ suiteId, ...fresh(), spec: { name: `suite ${number}`, tags } })
+  yield* suites.create({ suiteId, ...fresh(), spec: { name: `suite ${number}`, tags, ...spec } })
   const submit = (count: number) =>
     suites.submit({ suiteId, ...fresh(), tasks: Array.from({ length: count }, (_, k) => command(`t${k}`)) })
   if (tasks > 0) yield* submit(tasks)
@@ -40,8 +43,8 @@ const suiteWith = Effect.fnUntraced(function* (number: number, tasks: number) {
 })
 
 /** A manager that has been given the suite. */
-const assigned = Effect.fnUntraced(function* (number: number, tasks: number) {
-  const suite = yield* suiteWith(number, tasks)
+const assigned = Effect.fnUntraced(function* (number: number, tasks: number, spec: SuiteSpec = {}) {
+  const suite = yield* suiteWith(number, tasks, spec)
   const id = managerId(number)
   const manager = yield* ScriptedManager.connect(id, { tags: suite.tags })
   yield* manager.manager.Ready({ epoch: manager.epoch })
@@ -115,6 +118,49 @@ layer(Actors.layer(timings), { excludeTestServices: true, timeout: "30 seconds" 
         "SuiteStopped"
       ])
       yield* until("Release")
+    })
+  )
+
+  it.effect("hand in proof of their end, or are waited for, where a suite asks for a lease", () =>
+    Effect.gen(function* () {
+      const onLease = { onDisconnect: "stop", leaseDuration: 5_000 } as const
+      const machines = yield* Effect.forEach([20, 21, 22], (number) => assigned(number, 1, onLease))
+      for (const { session } of machines) yield* session.lease(1)
+      const [lost, unsure, sure] = machines
+      assert.isTrue(lost !== undefined && unsure !== undefined && sure !== undefined)
+      if (lost === undefined || unsure === undefined || sure === undefined) return
+      const isTaken = ({ suiteId }: { readonly suiteId: SuiteId }) =>
+        Effect.map(Actors.stored(stream(suiteId)), (events) => Actors.types(events).includes("LeasesReturned"))
+      // Who asks is told how old the proof is that this coordinator is the one to ask.
+      const heard = { epoch: lost.epoch, activity: "executing", running: 1, buffered: 0 } as const
+      assert.isUndefined(yield* lost.manager.Heartbeat(heard))
+      const reply = yield* lost.manager.Heartbeat({ ...heard, renews: true })
+      assert.isAtLeast(reply?.age ?? -1, 0)
+      assert.isBelow(reply?.age ?? Infinity, 5_000)
+
+      const from = BootClock.now()
+      yield* lost.disconnect
+      const connect = (machine: typeof lost, gone: ReadonlyArray<string>) =>
+        Effect.tap(
+          ScriptedManager.connect(machine.id, { instance: "another", tags: machine.tags, gone }),
+          ({ epoch, manager }) => manager.Ready({ epoch })
+        )
+      yield* connect(unsure, ["somebody else"])
+      yield* connect(sure, ["instance"])
+      yield* eventually(isTaken(sure), (taken) => taken)
+      assert.isBelow(BootClock.now() - from, 5_000)
+      assert.isFalse(yield* isTaken(unsure))
+      for (const machine of [lost, unsure]) {
+        yield* eventually(isTaken(machine), (taken) => taken)
+        // Five seconds, and what a coordinator keeps clear of their end.
+        assert.isAtLeast(BootClock.now() - from, 6_050)
+      }
+      const ends = yield* Effect.forEach(machines, ({ id }) => ScriptedManager.ends(id))
+      assert.deepStrictEqual(ends, [
+        [{ reason: "disconnected", leaseEnd: "over" }],
+        [{ reason: "replaced", leaseEnd: "open" }],
+        [{ reason: "replaced", leaseEnd: "gone" }]
+      ])
     })
   )
 
@@ -298,9 +344,9 @@ layer(Actors.layer(timings), { excludeTestServices: true, timeout: "30 seconds" 
       const heartbeats = yield* Heartbeats
       const id = managerId(17)
       const { beat, disconnect, epoch, hang } = yield* ScriptedManager.connect(id)
-      const isNoted = Effect.sync(() => heartbeats.note(id, epoch, Date.now()))
+      const isNoted = Effect.sync(() => heartbeats.note(id, epoch) !== undefined)
       assert.isTrue(yield* isNoted)
-      assert.isFalse(heartbeats.note(id, Actors.epoch(epoch + 1), Date.now()))
+      assert.isUndefined(heartbeats.note(id, Actors.epoch(epoch + 1)))
       yield* hang
       yield* eventually(managerTypes(id), (types) => types.includes("ManagerSuspected"))
       assert.isFalse(yield* isNoted)

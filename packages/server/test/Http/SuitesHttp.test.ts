@@ -48,6 +48,22 @@ layer(TestServer.layer, { excludeTestServices: true, timeout: "30 seconds" })("s
     })
   )
 
+  it.effect("may ask for a lease, and are refused with one that goes with nothing", () =>
+    Effect.gen(function* () {
+      const { suites } = yield* client()
+      const answer = yield* send("/v1/suites", { body: { onDisconnect: "stop", leaseDuration: "30s" } })
+      assert.strictEqual(answer.status, 201)
+      const { id } = answer.json as { readonly id: ReturnType<typeof newSuiteId> }
+      const { spec } = yield* suites.get({ params: { id } })
+      assert.deepStrictEqual(spec, { onDisconnect: "stop", leaseDuration: 30_000 })
+      const refused = yield* send("/v1/suites", { body: { leaseDuration: "30s" } })
+      assert.strictEqual(refused.status, 400)
+      assert.deepInclude((refused.json as { readonly error: object }).error, {
+        message: 'leaseDuration is 30000; allowed: nothing without onDisconnect: "stop"'
+      })
+    })
+  )
+
   it.effect("take durations as text", () =>
     Effect.gen(function* () {
       const { suites } = yield* client()

@@ -121,6 +121,11 @@ layer(TestServer.layer, { excludeTestServices: true, timeout: "30 seconds" })("m
           return { status: response.status, text: await response.text() }
         })
       assert.strictEqual((yield* scrape(undefined)).status, 401)
+      const { url } = yield* TestServer.TestServer
+      const passedOn = yield* Effect.promise(() =>
+        fetch(`${url}/metrics`, { headers: { "x-forwarded-for": "203.0.113.7" } })
+      )
+      assert.strictEqual(passedOn.status, 401)
       assert.strictEqual((yield* scrape(Redacted.value(enrolment))).status, 401)
       const allowed = yield* scrape(Redacted.value(admin))
       assert.strictEqual(allowed.status, 200)

@@ -20,6 +20,41 @@ const readLog = (id: TaskId, more = "") => send(`/v1/tasks/${id}/logs/stdout${mo
 const first = (suiteId: SuiteId) => taskId(suiteId, 0)
 
 layer(TestServer.layer, { excludeTestServices: true, timeout: "30 seconds" })("tasks over HTTP", (it) => {
+  it.effect("are explained, now and as they were", () =>
+    Effect.gen(function* () {
+      const { tasks } = yield* client()
+      const manager = yield* TestManager.connect()
+      const suiteId = yield* suiteOf([{ program: "true" }])
+      const id = first(suiteId)
+      const before = yield* tasks.explain({ params: { id }, query: {} })
+      assert.strictEqual(before.state, "queued")
+      yield* TestManager.run(manager, suiteId, 1, () => ({ outcome: "failed", exitCode: 3, stderr: "oh\n" }))
+      const after = yield* tasks.explain({ params: { id }, query: {} })
+      assert.strictEqual(after.state, "failed")
+      assert.include(after.sentences[0] ?? "", "its only attempt, on test machine, failed with exit code 3")
+      assert.include(after.sentences[0] ?? "", "it has no retries")
+      assert.strictEqual(after.attempts[0]?.stderr, "oh\n")
+      // To the millisecond: what an explanation says of the past is what was said then.
+      const again = yield* tasks.explain({ params: { id }, query: { at: before.at } })
+      assert.deepStrictEqual([again.state, again.history], [before.state, before.history])
+      const wrong = yield* send(`/v1/tasks/${id}/explanation?at=soon`)
+      assert.strictEqual(wrong.status, 400)
+      assert.deepStrictEqual(wrong.json, {
+        error: {
+          code: "InvalidInput",
+          message: 'at is "soon"; allowed: a time such as 2026-11-24T18:20:00Z, or how long ago, such as 10m',
+          details: {
+            field: "at",
+            value: '"soon"',
+            expected: "a time such as 2026-11-24T18:20:00Z, or how long ago, such as 10m"
+          },
+          request_id: wrong.headers.get("x-request-id")
+        }
+      })
+      assert.strictEqual((yield* send(`/v1/tasks/${suiteId}.7/explanation`)).status, 404)
+    })
+  )
+
   it.effect("show their spec and every attempt", () =>
     Effect.gen(function* () {
       const { tasks } = yield* client()

@@ -28,8 +28,10 @@ import * as PgEventStore from "../../src/PgEventStore.ts"
 import * as EventQueries from "../../src/ReadModels/EventQueries.ts"
 import * as ManagerQueries from "../../src/ReadModels/ManagerQueries.ts"
 import * as Settlements from "../../src/ReadModels/Settlements.ts"
+import * as SuiteBundles from "../../src/ReadModels/SuiteBundles.ts"
 import * as SuiteQueries from "../../src/ReadModels/SuiteQueries.ts"
 import * as SuiteStreams from "../../src/ReadModels/SuiteStreams.ts"
+import * as TaskExplanations from "../../src/ReadModels/TaskExplanations.ts"
 import * as TaskLogs from "../../src/ReadModels/TaskLogs.ts"
 import * as TaskQueries from "../../src/ReadModels/TaskQueries.ts"
 import * as WorkerQueries from "../../src/ReadModels/WorkerQueries.ts"
@@ -55,9 +57,14 @@ const Actors = Layer.mergeAll(
   DoctorEntityLive.layer
 )
 
-const Queries = Layer.mergeAll(SuiteStreams.layer, TaskLogs.layer, WorkerQueries.layer, ManagerQueries.layer).pipe(
-  Layer.provideMerge(Layer.mergeAll(SuiteQueries.layer, TaskQueries.layer, Settlements.layer, EventQueries.layer))
-)
+const Queries = Layer.mergeAll(
+  SuiteStreams.layer,
+  SuiteBundles.layer,
+  TaskExplanations.layer,
+  TaskLogs.layer,
+  WorkerQueries.layer,
+  ManagerQueries.layer
+).pipe(Layer.provideMerge(Layer.mergeAll(SuiteQueries.layer, TaskQueries.layer, Settlements.layer, EventQueries.layer)))
 
 const ready = Effect.succeed({ ok: true, message: null })
 

@@ -71,6 +71,9 @@ layer(TestServer.layer, { excludeTestServices: true, timeout: "30 seconds" })("c
       )
       const id = taskId(suiteId, 0)
       assert.deepStrictEqual((yield* client.GetTask({ taskId: id })).spec, command)
+      const explanation = yield* client.ExplainTask({ taskId: id, at: "0s" })
+      assert.deepInclude(explanation, { id, state: "succeeded" })
+      assert.match(explanation.sentences[0] ?? "", /^It succeeded (.* )?on test machine, at /)
       const log = yield* client.ReadTaskLog({ taskId: id, stream: "stdout", offset: 4, limit: 5 })
       assert.deepStrictEqual(
         [Buffer.from(log.data).toString(), log.size, log.ended, log.missing],

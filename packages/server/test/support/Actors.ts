@@ -24,6 +24,7 @@ import * as PgEventStore from "../../src/PgEventStore.ts"
 import * as ResidentSuites from "../../src/ResidentSuites.ts"
 import { Suites } from "../../src/Suites.ts"
 import * as SuitesLive from "../../src/SuitesLive.ts"
+import * as Tenure from "../../src/Tenure.ts"
 import * as Timings from "../../src/Timings.ts"
 import * as Muster from "./Muster.ts"
 
@@ -61,7 +62,11 @@ export const layer = (timings: Partial<Timings.Shape> = {}) =>
  * runs. At its end they go as those of a coordinator do that is stopped.
  */
 export const alone = <A, E, R>(use: Effect.Effect<A, E, R>) =>
-  Effect.provide(use, actors({}).pipe(Layer.provideMerge(TestRunner.layer), Layer.provideMerge(store)), { local: true })
+  Effect.provide(
+    use,
+    actors({}).pipe(Layer.provideMerge([TestRunner.layer, Tenure.layerAlone]), Layer.provideMerge(store)),
+    { local: true }
+  )
 
 export const suiteId = (number: number) => SuiteId.make(`s${String(number).padStart(15, "0")}`)
 export const managerId = (number: number) => ManagerId.make(`m${String(number).padStart(15, "0")}`)

@@ -4,6 +4,7 @@
 import { assert, layer } from "@effect/vitest"
 import { Effect, Fiber, Result, Stream } from "effect"
 import type { Layer } from "effect"
+import { TestClock } from "effect/testing"
 import type { Recorded } from "@muster/domain/Recorded"
 import * as EventStore from "../../src/EventStore.ts"
 import { eventually } from "./Eventually.ts"
@@ -35,6 +36,35 @@ const readToEnd = Effect.fnUntraced(function* (limit: number) {
 
 export const eventStoreSuite = <E>(name: string, storeLayer: Layer.Layer<EventStore.EventStore, E>) =>
   layer(storeLayer)(name, (it) => {
+    it.effect("tells the version that a stream had at a time, events of that millisecond included", () =>
+      Effect.gen(function* () {
+        const store = yield* EventStore.EventStore
+        const stream = "versions-at"
+        assert.strictEqual(yield* store.versionAt(stream, 8_640_000_000_000), 0)
+        for (const [version, count] of [
+          [0, 3],
+          [3, 1],
+          [4, 5]
+        ] as const) {
+          yield* store.append({ stream, expectedVersion: version, events: events(count, version + 1) })
+          // The clock of a database goes on by itself, that of a test does not.
+          const [last] = yield* store.readStream(stream, { after: version })
+          yield* TestClock.adjust(2)
+          yield* eventually(
+            Effect.sync(() => Date.now()),
+            (now) => now > (last?.recordedAt ?? 0) + 1
+          )
+        }
+        const all = yield* store.readStream(stream)
+        for (const { recordedAt } of all) {
+          for (const time of [recordedAt - 1, recordedAt, recordedAt + 1]) {
+            const expected = all.findLast((recorded) => recorded.recordedAt <= time)?.version ?? 0
+            assert.strictEqual(yield* store.versionAt(stream, time), expected)
+          }
+        }
+      })
+    )
+
     it.effect("gives back what was appended, with its place in the stream and in the log", () =>
       Effect.gen(function* () {
         const store = yield* EventStore.EventStore

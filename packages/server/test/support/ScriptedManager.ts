@@ -5,6 +5,7 @@ import { Cause, Effect, Exit, Fiber, Option, Scope, Stream } from "effect"
 import { SqlClient } from "effect/sql/SqlClient"
 import { ManagerEntity } from "@muster/domain/Entities/ManagerEntity"
 import type { Directive } from "@muster/domain/Manager/Directive"
+import { stream as managerStream } from "@muster/domain/Manager/Id"
 import type { ManagerId } from "@muster/domain/Manager/Id"
 import type { ManagerSpec } from "@muster/domain/Manager/Spec"
 import type { SuiteId } from "@muster/domain/Suite/Id"
@@ -24,12 +25,17 @@ export const spec = (tags: ReadonlyArray<string> = []): ManagerSpec => ({
 /** Opens a connection; it closes with `disconnect` or with the scope. */
 export const connect = Effect.fnUntraced(function* (
   managerId: ManagerId,
-  options: { readonly instance?: string; readonly tags?: ReadonlyArray<string> } = {}
+  options: {
+    readonly instance?: string
+    readonly tags?: ReadonlyArray<string>
+    readonly gone?: ReadonlyArray<string>
+  } = {}
 ) {
   const manager = (yield* ManagerEntity.client)(managerId)
   const told: Array<Directive> = []
   const scope = yield* Scope.fork(yield* Effect.scope)
-  const stream = yield* manager.Connect({ instance: options.instance ?? "instance", spec: spec(options.tags) }).pipe(
+  const { gone = [], instance = "instance", tags } = options
+  const stream = yield* manager.Connect({ instance, spec: spec(tags), gone }).pipe(
     Stream.runForEach((directive) => Effect.sync(() => told.push(directive))),
     Effect.forkIn(scope, { startImmediately: true })
   )
@@ -78,6 +84,15 @@ export const refused = Effect.fnUntraced(function* (
   return yield* Effect.flip(
     Stream.runDrain(manager.Connect({ instance: options.instance ?? "instance", spec: spec(options.tags) }))
   )
+})
+
+/** How its sessions were lost, as the log has it. */
+export const ends = Effect.fnUntraced(function* (managerId: ManagerId) {
+  const sql = yield* SqlClient
+  const rows = yield* sql<{ reason: string; lease_end: string | null }>`
+    select data->>'reason' as reason, data->>'leaseEnd' as lease_end from events
+    where stream = ${managerStream(managerId)} and type = 'ManagerLost' order by version`
+  return rows.map(({ lease_end, reason }) => ({ reason, leaseEnd: lease_end }))
 })
 
 /** A manager's row. */

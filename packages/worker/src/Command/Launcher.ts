@@ -105,6 +105,11 @@ export interface Launcher {
   readonly release: (answer: (isHeld: boolean) => void) => void
   /** The directories that programs must leave as they are now for their end to be clean. Only while nothing runs. */
   readonly watch: (directories: ReadonlyArray<string>) => void
+  /**
+   * Has this worker killed, and with it all that it runs, if it hangs beyond this moment of the boot clock; `undefined`
+   * lifts that. What starts programs with Node alone hangs with it and can do nothing.
+   */
+  readonly limit: (kill: number | undefined) => void
   /** The running program, which is also its process group and session. */
   readonly current: () => number | undefined
 }

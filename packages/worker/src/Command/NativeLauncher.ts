@@ -14,7 +14,7 @@ import { Deferred, Effect, Predicate } from "effect"
 import type { Begun, Ended, Launcher, Make, Options, Start, Watcher } from "./Launcher.ts"
 
 /** Of the messages between the two. */
-const version = "1"
+const version = "2"
 
 /** Commands that it may have before it has told of the first. More would only wait in another place. */
 const capacity = 64
@@ -134,14 +134,15 @@ const signalNames = new Map<number, string>(
 const lengthSize = 4
 const headerSize = lengthSize + 1
 
-const message = (kind: string, text = "", id?: number): Buffer => {
+const message = (kind: string, body: string | Buffer = "", id?: number): Buffer => {
   const idSize = id === undefined ? 0 : 4
-  const size = Buffer.byteLength(text) + idSize
+  const size = Buffer.byteLength(body) + idSize
   const bytes = Buffer.allocUnsafe(headerSize + size)
   bytes.writeUInt32LE(size + 1, 0)
   bytes.write(kind, lengthSize, "latin1")
   if (id !== undefined) bytes.writeUInt32LE(id, headerSize)
-  bytes.write(text, headerSize + idSize)
+  if (typeof body === "string") bytes.write(body, headerSize + idSize)
+  else body.copy(bytes, headerSize + idSize)
   return bytes
 }
 
@@ -204,6 +205,12 @@ class NativeLauncher implements Launcher {
 
   watch(directories: ReadonlyArray<string>): void {
     this.send(message("D", directories.map((path) => `${path}\0`).join("")))
+  }
+
+  limit(kill: number | undefined): void {
+    const body = Buffer.allocUnsafe(8)
+    body.writeDoubleLE(kill ?? 0)
+    this.send(message("T", body))
   }
 
   current(): number | undefined {

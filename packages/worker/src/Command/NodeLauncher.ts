@@ -124,6 +124,8 @@ class NodeLauncher implements Launcher {
 
   watch(): void {}
 
+  limit(): void {}
+
   close(isLast = true): void {
     for (const pipe of [this.stdout, this.stderr]) {
       pipe.close()

@@ -20,7 +20,9 @@ export class Run {
   begun: Begun | undefined
   end: End | undefined
   /** Why it is being ended. */
-  ending: Extract<Outcome, "timed_out" | "cancelled" | "crashed"> | undefined
+  ending: Extract<Outcome, "timed_out" | "cancelled" | "crashed" | "lease_lost"> | undefined
+  /** Time from TERM to KILL, if that is not what its spec says. */
+  grace: number | undefined
   /** Something has been done to end it. */
   isBeingEnded = false
   cancelTimeout: (() => void) | undefined

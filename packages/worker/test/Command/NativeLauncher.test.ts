@@ -32,7 +32,7 @@ const frame = (kind: string, body: string | Buffer = ""): Buffer => {
 }
 
 /** Sends bytes to a launcher of its own and answers with how that ended. */
-const send = (bytes: Buffer, { parent = process.pid, version = "1" } = {}) =>
+const send = (bytes: Buffer, { parent = process.pid, version = "2" } = {}) =>
   Effect.gen(function* () {
     const current = join(yield* temporaryDirectory, "current")
     writeFileSync(current, "0")
@@ -75,6 +75,7 @@ describe("the native launcher", () => {
         [frame("E", "A=1"), "the environment is malformed"],
         [frame("D", "/no/such/directory\0"), "a directory is not there"],
         [frame("L"), "there is nothing to let go of"],
+        [frame("T", "soon"), "a time is malformed"],
         [Buffer.alloc(4), "a message has an impossible length"],
         [Buffer.alloc(4, 0xff), "a message has an impossible length"]
       ] as const

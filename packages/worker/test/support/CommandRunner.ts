@@ -70,6 +70,9 @@ export const make = (...launchers: ReadonlyArray<Make>) =>
             if (!Deferred.doneUnsafe(settled, Effect.succeed(result))) throw new Error("settled twice")
           },
           begun: () => Deferred.doneUnsafe(begun, Effect.void),
+          abandon: () => {
+            throw new Error("a command is never abandoned")
+          },
           giveBack: (mayHaveBegun) => {
             if (!Deferred.doneUnsafe(returned, Effect.succeed({ mayHaveBegun }))) throw new Error("given back twice")
           }

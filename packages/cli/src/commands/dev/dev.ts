@@ -34,6 +34,11 @@ const params = {
     Flag.withDescription("Module with handlers for the workers"),
     Flag.optional
   ),
+  import: Flag.String("import").pipe(
+    Flag.withMetavar("FILE"),
+    Flag.withDescription("Open a bundle of `muster event export` for reading, in a new data directory"),
+    Flag.optional
+  ),
   detach: Flag.Boolean("detach").pipe(
     Flag.withAlias("d"),
     Flag.withDescription("Return when everything is ready, and leave it running"),
@@ -91,11 +96,17 @@ const handler = Effect.fn("dev")(function* (values: Values) {
   const running = yield* DevState.read(dataDir)
   if (Option.isSome(running) && running.value.ready) {
     const Dev = yield* Effect.promise(() => import("../../dev/Dev.ts"))
+    if (Option.isSome(values.import)) return yield* DataDirectory.inUse(dataDir)
     yield* Screen.note("muster dev is running already")
     return yield* printInfo(yield* Dev.info(running.value))
   }
   if (Option.isSome(values.handlers) && !existsSync(values.handlers.value)) {
     return yield* Failure.usage(`--handlers is ${JSON.stringify(values.handlers.value)}; allowed: a file that exists`)
+  }
+  // In the background it was imported by who started it.
+  if (Option.isSome(values.import) && !Detached.isInBackground()) {
+    const Import = yield* Effect.promise(() => import("../../dev/Import.ts"))
+    yield* Import.into(dataDir, resolve(values.import.value))
   }
   if (values.detach) {
     const directory = yield* DataDirectory.prepare(dataDir)
@@ -120,6 +131,10 @@ export const dev = Command.make("dev", params, handler).pipe(
   Command.withExamples([
     { command: "muster dev", description: "Until Ctrl-C" },
     { command: "muster dev --detach --workers 4", description: "In the background" },
+    {
+      command: "muster dev --import night.jsonl.gz --data-dir ./night",
+      description: "Look at what happened elsewhere"
+    },
     { command: "muster dev --handlers ./tasks.ts", description: "With handlers" }
   ])
 )

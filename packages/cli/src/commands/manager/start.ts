@@ -8,6 +8,11 @@ import * as Programs from "../../Programs.ts"
 import * as Screen from "../../Screen.ts"
 
 const params = {
+  tlsCert: Params.file(
+    "tls-cert",
+    "This manager's certificate, for coordinators that ask for one (default: MUSTER_TLS_CERT)"
+  ),
+  tlsKey: Params.file("tls-key", "Its private key (default: MUSTER_TLS_KEY)"),
   tags: Params.tags("tags", "What this machine is good for: suites with tags go to machines that have them all"),
   labels: Params.tags("labels", "Words to find the machine by"),
   workers: Params.wholeNumber(
@@ -17,13 +22,7 @@ const params = {
     256
   ).pipe(Flag.optional),
   name: Params.givenName("Name for people (default: MUSTER_MANAGER_NAME, the host's)").pipe(Flag.optional),
-  directory: Flag.String("directory").pipe(
-    Flag.withMetavar("DIR"),
-    Flag.withDescription(
-      "Where it keeps its identity, its journal and logs (default: MUSTER_MANAGER_DIR, ~/.muster/manager)"
-    ),
-    Flag.optional
-  ),
+  directory: Params.managerDirectory,
   handlers: Flag.String("handlers").pipe(
     Flag.withMetavar("FILE"),
     Flag.withDescription("Module with handlers for the workers (default: MUSTER_HANDLERS)"),
@@ -39,8 +38,10 @@ const given = <Key extends string, A>(key: Key, value: Option.Option<A>): { read
 const list = (words: ReadonlyArray<string>) => (words.length === 0 ? Option.none() : Option.some(words))
 
 /** What flags say; the rest comes from the environment. */
-const settings = Effect.fnUntraced(function* ({ directory, handlers, labels, name, tags, workers }: Values) {
+const settings = Effect.fnUntraced(function* (values: Values) {
+  const { directory, handlers, labels, name, tags, tlsCert, tlsKey, workers } = values
   const url = yield* Params.url
+  const tlsCa = yield* Params.tlsCa
   const token = yield* Params.token
   return {
     workerCommand: Programs.worker(),
@@ -52,6 +53,9 @@ const settings = Effect.fnUntraced(function* ({ directory, handlers, labels, nam
       "token",
       Option.map(token, (text) => Redacted.make(text))
     ),
+    ...given("tlsCa", tlsCa),
+    ...given("tlsCert", tlsCert),
+    ...given("tlsKey", tlsKey),
     ...given("tags", list(tags)),
     ...given("labels", list(labels)),
     ...given("workers", workers),
@@ -73,7 +77,7 @@ const handler = Effect.fn("manager.start")(function* (values: Values) {
   }).pipe(
     Effect.provideService(Logger.LogToStderr, true),
     Effect.mapError((error) =>
-      error._tag === "InvalidSetting"
+      error._tag === "InvalidSetting" || error._tag === "TlsUnusable"
         ? Failure.usage(error.message)
         : new Failure.CommandFailed({ message: error.message, exitCode: exitCodeOf(error._tag) })
     )
@@ -91,7 +95,7 @@ export const start = Command.make("start", params, handler).pipe(
   Command.withShortDescription("Run the manager of this machine"),
   Command.withExamples([
     {
-      command: "muster manager start --url http://coordinator:7117 --tags linux,gpu --workers 8",
+      command: "muster manager start --url https://coordinator:7117 --tags linux,gpu --workers 8",
       description: "A machine"
     }
   ])

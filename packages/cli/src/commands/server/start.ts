@@ -21,6 +21,19 @@ const params = {
     Flag.withDescription("Address to listen on (default: MUSTER_HOST, 127.0.0.1)"),
     Flag.optional
   ),
+  tlsCert: Params.file(
+    "tls-cert",
+    "Certificate to show; without one only loopback is listened on (default: MUSTER_TLS_CERT)"
+  ),
+  tlsKey: Params.file("tls-key", "Its private key (default: MUSTER_TLS_KEY)"),
+  tlsManagerCa: Params.file(
+    "tls-manager-ca",
+    "Authorities that sign managers' certificates; managers need one then (default: MUSTER_TLS_MANAGER_CA)"
+  ),
+  allowCleartext: Flag.Boolean("allow-cleartext").pipe(
+    Flag.withDescription("Listen where other machines can reach it without TLS (default: MUSTER_ALLOW_CLEARTEXT, no)"),
+    Flag.withDefault(false)
+  ),
   port: Params.wholeNumber("port", "Port to listen on (default: MUSTER_PORT, 7117)", 0, 65_535).pipe(Flag.optional),
   clusterPort: Params.wholeNumber(
     "cluster-port",
@@ -34,12 +47,16 @@ type Values = Command.Command.Config.Infer<typeof params>
 
 /** The environment, with what flags say in its place. */
 const environment = (
-  { clusterPort, databaseUrl, host, port }: Values,
+  { allowCleartext, clusterPort, databaseUrl, host, port, tlsCert, tlsKey, tlsManagerCa }: Values,
   inherited: Profile.Environment
 ): Record<string, string> => {
   const flags = {
     MUSTER_DATABASE_URL: databaseUrl,
     MUSTER_HOST: host,
+    MUSTER_TLS_CERT: tlsCert,
+    MUSTER_TLS_KEY: tlsKey,
+    MUSTER_TLS_MANAGER_CA: tlsManagerCa,
+    MUSTER_ALLOW_CLEARTEXT: allowCleartext ? Option.some("true") : Option.none<string>(),
     MUSTER_PORT: Option.map(port, String),
     MUSTER_CLUSTER_PORT: Option.map(clusterPort, String)
   }
@@ -53,11 +70,12 @@ const handler = Effect.fn("server.start")(function* (values: Values) {
   const NodeFlags = yield* Effect.promise(() => import("@muster/server/NodeFlags"))
   NodeFlags.apply()
   const Server = yield* Effect.promise(() => import("@muster/server/Server"))
+  const Listener = yield* Effect.promise(() => import("@muster/server/Listener"))
   const ServerConfig = yield* Effect.promise(() => import("@muster/server/ServerConfig"))
   const config = yield* Effect.mapError(ServerConfig.config.parse(provider), (error: Config.ConfigError) =>
     Failure.usage(ServerConfig.problem(error))
   )
-  const ready = Layer.effectDiscard(Screen.note(`coordinator ready on http://${config.host}:${config.port}`))
+  const ready = Layer.effectDiscard(Screen.note(`coordinator ready on ${Listener.address(config)}`))
   yield* ParentPipe.follow
   return yield* Layer.launch(Layer.provide(ready, Server.layer(config))).pipe(
     Effect.provideService(Logger.LogToStderr, true)
@@ -75,7 +93,7 @@ export const start = Command.make("start", params, handler).pipe(
   Command.withShortDescription("Run a coordinator"),
   Command.withExamples([
     {
-      command: "muster server start --database-url postgres://muster@db/muster",
+      command: "muster server start --database-url postgres://muster@db/muster?sslmode=verify-full",
       description: "With a database of yours"
     }
   ])

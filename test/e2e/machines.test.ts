@@ -1,6 +1,7 @@
 /**
  * Managers and workers are killed under load: their tasks go on, and nothing of them is left behind.
  */
+import { join } from "node:path"
 import { assert, describe, it } from "@effect/vitest"
 import { Effect, Stream } from "effect"
 import * as Notes from "./support/Notes.ts"
@@ -40,6 +41,28 @@ describe("a system whose managers and workers are killed", () => {
       assert.deepInclude(done.tasks, { total, succeeded: total, pending: 0 })
       Notes.assertEachOnce(yield* Notes.outcomes(client, suite.id), total)
       assert.isTrue(Process.isAlive(second.pid))
+    })
+  )
+
+  it.live("leaves nothing of a suite on a machine that has nothing else to do", () =>
+    Effect.gen(function* () {
+      const system = yield* System.make
+      const coordinator = yield* system.coordinator({ env: { MUSTER_SUITE_LINGER: "100ms" } })
+      yield* system.manager({ urls: [coordinator.url], workers: 1 })
+      const client = yield* system.client(coordinator.url)
+      const suite = yield* client.createSuite({ name: "daemons" })
+      const sign = join(yield* Notes.workspace, "sign")
+      const daemon = `setsid sh -c 'echo > "$0"; exec sleep 300' ${sign} > /dev/null 2>&1 < /dev/null &`
+      yield* client.submit(suite.id, [
+        { program: "/bin/sh", args: ["-c", `${daemon} while [ ! -e ${sign} ]; do :; done`] }
+      ])
+      yield* client.closeSuite(suite.id)
+      yield* client.wait(suite.id, { timeout: "30 seconds" })
+      yield* Wait.until(
+        "what its command left behind is gone",
+        Effect.sync(() => Process.withEnvironment(`MUSTER_SUITE_ID=${suite.id}`)),
+        (pids) => pids.length === 0
+      )
     })
   )
 

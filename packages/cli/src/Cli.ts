@@ -6,6 +6,7 @@ import * as NodeServices from "@effect/platform-node/NodeServices"
 import { Cause, Effect, Exit } from "effect"
 import { CliConfig, CliOutput, Command, GlobalFlag } from "effect/cli"
 import * as AdminRebuild from "./commands/admin/rebuild.ts"
+import * as ClusterStatus from "./commands/cluster/status.ts"
 import * as Completion from "./commands/completion.ts"
 import { viewCommand } from "./commands/config/view.ts"
 import { dev } from "./commands/dev/dev.ts"
@@ -95,6 +96,11 @@ const server = Command.make("server").pipe(
   Command.withSubcommands([ServerStart.start])
 )
 
+const cluster = Command.make("cluster").pipe(
+  Command.withDescription("Coordinators as a whole"),
+  Command.withSubcommands([ClusterStatus.status])
+)
+
 const worker = Command.make("worker").pipe(
   Command.withDescription("Worker processes"),
   Command.withSubcommands([WorkerList.list])
@@ -124,7 +130,7 @@ const root = Command.make("muster").pipe(
   Command.withDescription("Runs suites of tasks on your own machines. `muster dev` starts all of it on this one."),
   Command.withSubcommands([
     { group: "Work", commands: [runCommand, suite, task] },
-    { group: "Machines", commands: [dev, server, manager, worker] },
+    { group: "Machines", commands: [dev, server, cluster, manager, worker] },
     {
       group: "The rest",
       commands: [event, replay, token, config, doctor, admin, Completion.make((): Command.Command.Any => root)]

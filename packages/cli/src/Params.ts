@@ -22,7 +22,9 @@ export const output = GlobalFlag.Setting("output")({
 export const url = GlobalFlag.Setting("url")({
   flag: Flag.String("url").pipe(
     Flag.withMetavar("URL"),
-    Flag.withDescription("Address of a coordinator (default: MUSTER_URL, the profile, http://127.0.0.1:7117)"),
+    Flag.withDescription(
+      "Address of a coordinator, or of several with commas (default: MUSTER_URL, the profile, http://127.0.0.1:7117)"
+    ),
     Flag.optional
   )
 })

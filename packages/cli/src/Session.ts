@@ -57,7 +57,7 @@ export const connect = Effect.fn("Session.connect")(function* (patience: Duratio
   const client = yield* Effect.promise(() => import("@muster/client/MusterClient"))
   let isLost = false
   return yield* client.MusterClient.make({
-    url: url.value.split(","),
+    url: url.value,
     // Without a token the coordinator says what is missing; if there is none, that is the first thing to know.
     token: token.value ?? "",
     ...(tlsCa.value === undefined ? {} : { caFile: tlsCa.value }),

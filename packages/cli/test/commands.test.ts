@@ -424,3 +424,26 @@ describe("admin rebuild", () => {
     })
   )
 })
+
+describe("muster cluster status", () => {
+  it.live("shows coordinators with what they lead, and where suites are", () =>
+    Effect.gen(function* () {
+      const [coordinator, another] = yield* Muster.json(["cluster", "status"])
+      assert.isUndefined(another)
+      assert.deepInclude(coordinator.leads, { pools: ["main"] })
+      assert.strictEqual(coordinator.shards.length, 100)
+      const table = yield* Muster.run(["cluster", "status"])
+      assert.match(table.out, /^COORDINATOR +STATE/)
+      assert.include(table.out, "pool main")
+      const ids = yield* Muster.run(["cluster", "status", "-o", "ids"])
+      assert.strictEqual(ids.out.trim(), coordinator.address)
+      const { id } = yield* Muster.json(["suite", "create", "--tags", "nobody-has-this"])
+      yield* Muster.run(["suite", "submit", id, "--", "true"])
+      const suites = yield* Muster.json(["cluster", "status", "--suites"])
+      assert.deepInclude(
+        suites.find((suite: { id: string }) => suite.id === id),
+        { coordinator: coordinator.address, state: "open" }
+      )
+    })
+  )
+})

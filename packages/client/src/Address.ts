@@ -17,6 +17,13 @@ const schemes: Readonly<Record<string, { readonly socket: string; readonly port:
   "https:": { socket: "wss:", port: 443 }
 }
 
+/** Reads the addresses of the coordinators of one cluster: several, or one text with commas between them. */
+export const parseAll = (given: string | ReadonlyArray<string>): Effect.Effect<ReadonlyArray<Address>, InvalidInput> =>
+  Effect.forEach(
+    (typeof given === "string" ? [given] : given).flatMap((text) => text.split(",").map((part) => part.trim())),
+    parse
+  )
+
 /** Reads an address or says what is wrong with it. */
 export const parse = (text: string): Effect.Effect<Address, InvalidInput> =>
   Effect.suspend(() => {

@@ -1,10 +1,11 @@
 /**
- * One WebSocket to whichever coordinator answers, opened again whenever it breaks. Requests that a broken connection or a
- * busy coordinator left unanswered are sent again: all that change something carry a command id, so twice is once.
+ * One WebSocket to whichever coordinator answers, opened again whenever it breaks: to the next address at once, and with
+ * growing pauses when none of them answers. Requests that a broken connection or a busy coordinator left unanswered are
+ * sent again: all that change something carry a command id, so twice is once.
  */
 import { readFileSync } from "node:fs"
 import { createSecureContext } from "node:tls"
-import { Duration, Effect, Layer, Redacted, Schedule, Stream } from "effect"
+import { Clock, Duration, Effect, Latch, Layer, Redacted, Schedule, Stream } from "effect"
 import type { Scope } from "effect"
 import { Headers } from "effect/http"
 import { RpcClient, RpcMiddleware } from "effect/rpc"
@@ -21,8 +22,8 @@ import * as Reachability from "./Reachability.ts"
 
 export interface Options {
   /**
-   * Coordinators, such as `http://127.0.0.1:7117` or `https://muster.example.org`. With several, each new connection goes
-   * to the next one.
+   * Coordinators of one cluster, such as `http://127.0.0.1:7117` or `https://muster.example.org`; in one text with commas
+   * between them. With several, each new connection goes to the next one.
    */
   readonly url: string | ReadonlyArray<string>
   /** PEM file with the authorities whose word is taken for coordinators' certificates, in place of the system's. */
@@ -38,12 +39,26 @@ export interface Options {
 
 const defaultConnectTimeout = Duration.seconds(5)
 const defaultRepeatFor = Duration.seconds(60)
-/** Longer than a loaded coordinator takes to accept, short enough for somebody who waits before a screen. */
-const openTimeout = Duration.seconds(5)
+/**
+ * Longer than a loaded coordinator takes to accept, short enough for somebody who waits before a screen. A frozen one does
+ * not accept at all; where there are others there is no reason to wait for it so long.
+ */
+const openTimeout = { alone: Duration.seconds(5), ofSeveral: Duration.seconds(3) }
+
+/** A frozen coordinator keeps its sockets open; its silence gives it away after 2 to 3 s. */
+const liveness = { pingInterval: Duration.seconds(1), pingTimeout: Duration.millis(2_500) }
+
+/** A connection that lasted so long was a good one: what breaks it has nothing to do with what came before. Milliseconds. */
+const goodAfter = 1_000
+
 const longestPause = Duration.seconds(2)
 
 /** 50 ms, doubling to 2 s, each up to a fifth longer or shorter so that many clients do not return at once. */
 const pauses = Schedule.min([Schedule.exponential(50), Schedule.spaced(longestPause)]).pipe(Schedule.jittered)
+
+/** The same as a number: the pause after so many rounds through all addresses. */
+const pauseAfter = (rounds: number): number =>
+  Math.min(50 * 2 ** Math.min(rounds - 1, 10), Duration.toMillis(longestPause))
 
 export type Rpcs = RpcGroup.Rpcs<typeof ClientRpcs>
 type Client = RpcClient.RpcClient<Rpcs, RpcClientError.RpcClientError>
@@ -108,33 +123,57 @@ const tokenLayer = (token: Redacted.Redacted) =>
 export const make = Effect.fnUntraced(function* (
   options: Options
 ): Effect.fn.Return<Connection, InvalidInput, Scope.Scope> {
-  const addresses = yield* Effect.forEach(typeof options.url === "string" ? [options.url] : options.url, Address.parse)
+  const addresses = yield* Address.parseAll(options.url)
   const url = addresses.map((address) => address.url).join(", ")
   const token = typeof options.token === "string" ? Redacted.make(options.token) : options.token
   const ca = yield* readAuthorities(options.caFile)
   let attempts = 0
   let wasConnected = false
   let isClosing = false
+  const isUp = Latch.makeUnsafe(false)
+  /** When the connection that stands was opened, by the clock. */
+  let since: number | undefined
+  /** Connections that failed one after the other. */
+  let failures = 0
 
   const hooks = {
-    onConnect: Effect.suspend(() => {
+    onConnect: Effect.gen(function* () {
       wasConnected = true
-      return options.onConnection?.(true) ?? Effect.void
+      since = yield* Clock.currentTimeMillis
+      yield* isUp.open
+      yield* options.onConnection?.(true) ?? Effect.void
     }),
-    // A connection that is closed on purpose is not lost.
-    onDisconnect: Effect.suspend(() =>
-      wasConnected && !isClosing ? (options.onConnection?.(false) ?? Effect.void) : Effect.void
-    )
+    onDisconnect: Effect.gen(function* () {
+      if (since !== undefined && (yield* Clock.currentTimeMillis) - since > goodAfter) failures = 0
+      since = undefined
+      yield* isUp.close
+      // A connection that is closed on purpose is not lost.
+      if (wasConnected && !isClosing) yield* options.onConnection?.(false) ?? Effect.void
+    })
   }
   const nextAddress = Effect.sync(() => addresses[attempts++ % addresses.length]?.rpc ?? "")
 
+  /** The next address is tried at once. When all have failed there is time. */
+  const reconnecting = Schedule.spaced(0).pipe(
+    Schedule.addDelay(() =>
+      Effect.sync(() => {
+        failures++
+        return failures % addresses.length === 0 ? pauseAfter(failures / addresses.length) : 0
+      })
+    ),
+    Schedule.jittered
+  )
+
   const layer = Layer.merge(
-    RpcClient.layerProtocolSocket({ retryPolicy: pauses }).pipe(
+    RpcClient.layerProtocolSocket({ retryPolicy: reconnecting, ...liveness }).pipe(
       Layer.provide([
         // By `ws`: Node's own takes longer for each message and cannot hold back who sends too much.
-        Layer.effect(Socket.Socket, Socket.makeWebSocket(nextAddress, { openTimeout })).pipe(
-          Layer.provide(webSocketConstructor(ca))
-        ),
+        Layer.effect(
+          Socket.Socket,
+          Socket.makeWebSocket(nextAddress, {
+            openTimeout: addresses.length > 1 ? openTimeout.ofSeveral : openTimeout.alone
+          })
+        ).pipe(Layer.provide(webSocketConstructor(ca))),
         Serialization.layer,
         Layer.succeed(RpcClient.ConnectionHooks, hooks)
       ])
@@ -151,12 +190,21 @@ export const make = Effect.fnUntraced(function* (
       wasConnected ? (options.repeatFor ?? defaultRepeatFor) : (options.connectTimeout ?? defaultConnectTimeout)
     )
 
+  /** However little patience there is, each address is tried once. */
+  const hasUntried = () => !wasConnected && addresses.length > 1 && failures < addresses.length
+
   /** Goes on for errors that may pass, counting from the first failure; gives the error back when it gives up. */
   const patiently = <E>() =>
     pauses.pipe(
       Schedule.setInputType<E>(),
       Schedule.tap(({ elapsed, input }) =>
-        isPassing(input) && elapsed < patience() ? Effect.void : Effect.fail(input)
+        isPassing(input) && (elapsed < patience() || hasUntried()) ? Effect.void : Effect.fail(input)
+      ),
+      // What failed with the connection is asked again in the moment in which there is another one.
+      Schedule.modifyDelay(({ duration }) =>
+        isUp.isOpen()
+          ? Effect.succeed(duration)
+          : Effect.as(Effect.raceFirst(isUp.await, Effect.sleep(duration)), Duration.zero)
       )
     )
 

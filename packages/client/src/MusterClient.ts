@@ -86,6 +86,8 @@ const make = Effect.fnUntraced(function* (options: Options) {
   }
 
   const serverInfo = call(rpc.GetServerInfo())
+  /** Coordinators and who of them leads what; with `suites` also where each suite is. */
+  const cluster = (query: { readonly suites?: boolean } = {}) => call(rpc.GetCluster(query))
 
   /** What is wrong with the coordinators, and unless `database` is false with the database. */
   const examine = ({ database = true, full = false }: { readonly full?: boolean; readonly database?: boolean } = {}) =>
@@ -233,6 +235,7 @@ const make = Effect.fnUntraced(function* (options: Options) {
     /** Where this client connects to. */
     url,
     serverInfo,
+    cluster,
     examine,
     createSuite,
     submit,

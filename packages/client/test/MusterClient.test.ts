@@ -1,4 +1,6 @@
 import { assert, describe, it } from "@effect/vitest"
+import { createServer } from "node:net"
+import type { Server } from "node:net"
 import { Effect, Fiber, Layer, Schedule, Schema, Stream } from "effect"
 import * as Handler from "@muster/domain/Handler"
 import { SuiteId, taskId } from "@muster/domain/Suite/Id"
@@ -19,6 +21,20 @@ const connect = (url: string, options: Partial<Options> = {}) =>
     Effect.map((context) => MusterClient.use(Effect.succeed).pipe(Effect.provideContext(context))),
     Effect.flatten
   )
+
+/** Accepts connections and never says a word. */
+const silentServer = Effect.acquireRelease(
+  Effect.callback<Server>((resume) => {
+    const server = createServer()
+    server.listen(0, "127.0.0.1", () => resume(Effect.succeed(server)))
+  }),
+  (server) => Effect.sync(() => void server.close())
+).pipe(
+  Effect.map((server) => {
+    const address = server.address()
+    return `http://127.0.0.1:${address !== null && typeof address === "object" ? address.port : 0}`
+  })
+)
 
 const setup = (options?: Partial<Options>) =>
   Effect.gen(function* () {
@@ -214,6 +230,37 @@ describe("a connection", () => {
     Effect.gen(function* () {
       const error = yield* Effect.flip(connect("ftp//nowhere"))
       assert.strictEqual(error.message, 'url is "ftp//nowhere"; allowed: an address such as http://127.0.0.1:7117')
+    })
+  )
+
+  it.live("goes to the next address at once when one refuses, and when the one it has is gone", () =>
+    Effect.gen(function* () {
+      const [gone, one, two] = yield* Effect.all([
+        MemoryCoordinator.make,
+        MemoryCoordinator.make,
+        MemoryCoordinator.make
+      ])
+      yield* gone.stop
+      const client = yield* connect(`${gone.url}, ${one.url},${two.url}`, { connectTimeout: 0 })
+      const { id } = yield* client.createSuite()
+      assert.lengthOf(one.received, 1)
+      yield* one.stop
+      const began = performance.now()
+      // The other one is not of the same cluster and does not know the suite.
+      const error = yield* Effect.flip(client.getSuite(id))
+      assert.strictEqual(error._tag, "SuiteNotFound")
+      assert.isBelow(performance.now() - began, 1_000)
+    })
+  )
+
+  it.live("leaves one that keeps its sockets open and says nothing, as a frozen one does", () =>
+    Effect.gen(function* () {
+      const { coordinator } = yield* setup()
+      const frozen = yield* silentServer
+      const began = performance.now()
+      const client = yield* connect(`${frozen},${coordinator.url}`, { connectTimeout: 0 })
+      assert.strictEqual((yield* client.serverInfo).coordinator, "memory")
+      assert.isBelow(performance.now() - began, 5_000)
     })
   )
 

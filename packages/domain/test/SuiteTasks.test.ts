@@ -92,14 +92,23 @@ describe("a lease", () => {
       )
   })
 
-  it("of nothing is nothing", () => {
-    given(...queued)
+  it("of what is not there gives nothing", () => {
+    given(S.created()).when(S.lease(a, 1)).givesNothing()
+  })
+
+  it("of nothing is said, so that whoever still has the command in its memory is fenced", () => {
+    for (const history of [queued, [...queued, S.paused()], [...queued, S.leased(S.session(1, 2), [[0, 0, 1]])]]) {
+      for (const max of [0, -1]) {
+        given(...history)
+          .when(S.lease(a, max))
+          .gives(S.returned(a, [], "returned", now))
+      }
+    }
+    // Nothing will ever be leased to these.
+    given(S.created(), S.suiteCancelled("graceful", "test"), S.stopped()).when(S.lease(a, 0)).givesNothing()
+    given(...queued, S.returned(a, [], "manager_lost"))
       .when(S.lease(a, 0))
       .givesNothing()
-    given(...queued)
-      .when(S.lease(a, -1))
-      .givesNothing()
-    given(S.created()).when(S.lease(a, 1)).givesNothing()
   })
 
   it("is refused to an older session of a manager whose newer one holds tasks", () => {

@@ -12,7 +12,6 @@ import { leaseOf } from "@muster/domain/Suite/Spec"
 import * as Activity from "./Activity.ts"
 import { Announcer } from "./Announcer.ts"
 import { Hooks } from "./Hooks.ts"
-import * as LogReader from "./LogReader.ts"
 import { Machine } from "./Machine.ts"
 import { ManagerConfig } from "./ManagerConfig.ts"
 import { Prefetch } from "./Prefetch.ts"
@@ -52,7 +51,7 @@ const make = Effect.gen(function* () {
   const announcer = yield* Announcer
   const config = yield* ManagerConfig
   const hooks = yield* Hooks
-  const { directory } = yield* Machine
+  const machine = yield* Machine
   const pool = yield* WorkerPool
   const prefetch = yield* Prefetch
   const reporter = yield* Reporter
@@ -73,7 +72,7 @@ const make = Effect.gen(function* () {
 
   /** Logs that are in use are not removed, nor are those of a suite that just left. */
   const keepLogs = (suiteId: SuiteId) =>
-    LogReader.keep(directory.logs, suiteId).pipe(Effect.catch((error) => Effect.logError(error.message)))
+    machine.keepLogs(suiteId).pipe(Effect.catch((error) => Effect.logError(error.message)))
 
   /** Leads a suite from its arrival until nothing of it is left. */
   const lead = Effect.fn("Assignment.lead")(function* ({ spec, suiteId }: Assigned) {
@@ -90,6 +89,7 @@ const make = Effect.gen(function* () {
     yield* reporter.settled(() => true)
     step({ activity: "cleanup" })
     yield* keepLogs(suiteId)
+    pool.leaveSuite(suiteId)
     yield* hooks.cleanup(suiteId, spec)
     step({ activity: "idle" })
     announcer.say({ _tag: "Released", suiteId })
@@ -144,6 +144,7 @@ const make = Effect.gen(function* () {
   const abandon = Effect.fn("Assignment.abandon")(function* () {
     prefetch.abandon()
     yield* pool.dismiss({ report: false })
+    if (current !== undefined) pool.leaveSuite(current.suiteId)
     lease.use(undefined, 0)
     current = undefined
     next = undefined

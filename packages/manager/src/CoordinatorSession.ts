@@ -95,8 +95,11 @@ export class CoordinatorSession extends Context.Service<
 /** Wait before a call that failed is made again on a connection that stands. Milliseconds. */
 const callRetry = { base: 100, limit: 5_000 }
 
-/** A coordinator that accepted the connection says `Welcome` within this time. */
-const welcomeTimeout = "15 seconds"
+/**
+ * A coordinator that accepted the connection says `Welcome` within this time. One that is frozen accepts and says nothing;
+ * there has to be time for another one before the session is given up, 10 s after its last connection ended.
+ */
+const welcomeTimeout = "4 seconds"
 
 /** A heartbeat without an answer for this long, or for two intervals if that is longer, means that the line is dead. */
 const heartbeatTimeout = 10_000
@@ -128,6 +131,7 @@ interface Connected {
 
 const make = Effect.gen(function* () {
   const config = yield* ManagerConfig
+  const open = yield* Connection.Open
   const instances = yield* Instances
   const lease = yield* SuiteLease
   const isUp = Latch.makeUnsafe(false)
@@ -210,7 +214,8 @@ const make = Effect.gen(function* () {
     // Read each time, since certificates are replaced while a manager runs.
     const tls = yield* Effect.result(TlsFiles.read(config))
     if (Result.isFailure(tls)) return { ending: broken(tls.failure.message), epoch: undefined }
-    const client = yield* Connection.open(url, config.token, {
+    const client = yield* open(url, config.token, {
+      isAlone: config.urls.length === 1,
       tls: tls.success,
       onRefused: ({ reason, status }) =>
         Deferred.doneUnsafe(ending, Effect.succeed(status === forbidden ? { _tag: "Refused", reason } : broken(reason)))

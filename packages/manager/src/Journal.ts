@@ -15,10 +15,9 @@
  * acknowledged, which an error in the log says once, and the next record tries again.
  */
 import { Context, Effect, Layer, Semaphore } from "effect"
-import * as FileSystem from "node:fs/promises"
-import * as Path from "node:path"
-import { attempt } from "./Directory.ts"
-import type { DirectoryError } from "./Directory.ts"
+import { DirectoryError } from "./Directory.ts"
+import * as JournalFiles from "./JournalFiles.ts"
+import type { SegmentFile } from "./JournalFiles.ts"
 import * as Record from "./JournalRecord.ts"
 import type { Report } from "./JournalRecord.ts"
 
@@ -36,25 +35,18 @@ export class Journal extends Context.Service<
   }
 >()("@muster/manager/Journal") {}
 
-/** An open segment file, as far as the journal needs one. */
-export interface SegmentFile {
-  readonly write: (data: Uint8Array, position: number) => Promise<void>
-  readonly truncate: (size: number) => Promise<void>
-  readonly sync: () => Promise<void>
-  readonly close: () => Promise<void>
-}
-
 export interface Options {
   readonly directory: string
   /** Most bytes on the disk. */
   readonly limit: number
   /** A segment that is larger is closed, and the next one begun. */
   readonly segmentSize?: number | undefined
-  readonly open?: ((path: string) => Promise<SegmentFile>) | undefined
+  /** Where the segments are, if not in the directory itself. */
+  readonly files?: JournalFiles.JournalFiles | undefined
 }
 
 interface Segment {
-  readonly path: string
+  readonly name: string
   /** Absent for those of earlier processes, which are only read. */
   readonly file: SegmentFile | undefined
   size: number
@@ -70,33 +62,34 @@ const syncInterval = "1 second"
 
 export const make = Effect.fn("Journal.make")(function* (options: Options) {
   const { directory, limit } = options
-  const open = options.open ?? openSegment
+  const files = options.files ?? JournalFiles.inDirectory(directory)
   const segmentSize = options.segmentSize ?? defaultSegmentSize
   // File operations follow one another: an append and a truncation at once would leave a hole.
   const turn = yield* Semaphore.make(1)
 
   const segments = new Set<Segment>()
 
-  const remove = (segment: Segment) => {
-    segments.delete(segment)
-    return attempt(segment.path, async () => {
-      await segment.file?.close()
-      if (segment.isDamaged) await FileSystem.rename(segment.path, `${segment.path}.damaged`)
-      else await FileSystem.rm(segment.path, { force: true })
-    }).pipe(Effect.catch((error) => Effect.logWarning(error.message)))
-  }
+  const remove = Effect.fnUntraced(
+    function* (segment: Segment) {
+      segments.delete(segment)
+      const { file, isDamaged, name } = segment
+      if (file !== undefined) yield* file.close
+      yield* isDamaged ? files.rename(name, `${name}.damaged`) : files.remove(name)
+    },
+    Effect.catch((error) => Effect.logWarning(error.message))
+  )
 
   /** Where a report is kept; absent for what is in memory only. */
   const keptIn = new Map<string, Segment>()
   const earlier: Array<Report> = []
-  const numbers = yield* segmentNumbers(directory)
+  const numbers = segmentNumbers(yield* files.list)
   for (const number of numbers) {
-    const path = segmentPath(directory, number)
-    const { reports, size, rest } = Record.decodeAll(yield* attempt(path, () => FileSystem.readFile(path)))
+    const name = segmentName(number)
+    const { reports, size, rest } = Record.decodeAll(yield* files.read(name))
     if (rest !== undefined)
-      yield* Effect.logWarning(`journal ${path}: ${rest.reason} at byte ${rest.position} of ${size}`)
+      yield* Effect.logWarning(`journal ${directory}: ${name}: ${rest.reason} at byte ${rest.position} of ${size}`)
     const isDamaged = rest !== undefined && !rest.isTorn
-    const segment: Segment = { path, file: undefined, size, outstanding: reports.length, isDamaged }
+    const segment: Segment = { name, file: undefined, size, outstanding: reports.length, isDamaged }
     segments.add(segment)
     for (const report of reports) {
       earlier.push(report)
@@ -115,33 +108,41 @@ export const make = Effect.fn("Journal.make")(function* (options: Options) {
     return bytes
   }
 
-  const begin = async (): Promise<Segment> => {
-    const path = segmentPath(directory, nextNumber++)
-    const segment: Segment = { path, file: await open(path), size: 0, outstanding: 0, isDamaged: false }
+  const begin = Effect.gen(function* () {
+    const name = segmentName(nextNumber++)
+    const segment: Segment = { name, file: yield* files.create(name), size: 0, outstanding: 0, isDamaged: false }
     segments.add(segment)
     current = segment
     return segment
-  }
+  })
 
-  const write = async (data: Uint8Array): Promise<Segment> => {
-    if (total() + data.length > limit) throw new Error(`it holds ${total()} of at most ${limit} bytes`)
-    const segment = current ?? (await begin())
-    try {
-      await segment.file?.write(data, segment.size)
-    } catch (error) {
-      // Part of the record may be there. What follows it would be unreadable, so it must go, or its segment must end here.
-      await segment.file?.truncate(segment.size).catch(() => {
-        current = undefined
-      })
-      throw error
+  const write = Effect.fnUntraced(function* (data: Uint8Array) {
+    if (total() + data.length > limit) {
+      const cause = new Error(`it holds ${total()} of at most ${limit} bytes`)
+      return yield* new DirectoryError({ path: directory, cause })
+    }
+    const segment = current ?? (yield* begin)
+    const { file, size } = segment
+    if (file !== undefined) {
+      yield* file.write(data, size).pipe(
+        // Part of the record may be there. What follows it would be unreadable, so it must go, or its segment must end here.
+        Effect.tapError(() =>
+          file.truncate(size).pipe(
+            Effect.catch(() => {
+              current = undefined
+              return Effect.void
+            })
+          )
+        )
+      )
     }
     segment.size += data.length
     if (segment.size >= segmentSize) current = undefined
     return segment
-  }
+  })
 
   const append = Effect.fnUntraced(function* (report: Report) {
-    const outcome = yield* Effect.result(attempt(directory, () => write(Record.encode(report))))
+    const outcome = yield* Effect.result(write(Record.encode(report)))
     if (outcome._tag === "Success") {
       outcome.success.outstanding++
       keptIn.set(report.commandId, outcome.success)
@@ -168,7 +169,7 @@ export const make = Effect.fn("Journal.make")(function* (options: Options) {
 
   /** A segment that nobody waits for is begun anew, so that a successor finds nothing to do. */
   const empty = Effect.fnUntraced(function* (segment: Segment) {
-    const outcome = yield* Effect.result(attempt(segment.path, async () => segment.file?.truncate(0)))
+    const outcome = yield* Effect.result(segment.file?.truncate(0) ?? Effect.void)
     if (outcome._tag === "Success") segment.size = 0
     else yield* Effect.logWarning(outcome.failure.message)
   })
@@ -181,55 +182,32 @@ export const make = Effect.fn("Journal.make")(function* (options: Options) {
     const hasWaited = isWaiting && waitedFor === segment
     waitedFor = isWaiting ? segment : undefined
     if (!hasWaited) return Effect.void
-    return attempt(segment.path, async () => segment.file?.sync()).pipe(
-      Effect.catch((error) => Effect.logWarning(error.message))
-    )
+    return (segment.file?.sync ?? Effect.void).pipe(Effect.catch((error) => Effect.logWarning(error.message)))
   })
   yield* turn.withPermit(sync).pipe(Effect.delay(syncInterval), Effect.forever, Effect.forkScoped)
 
   yield* Effect.addFinalizer(() =>
     turn.withPermit(
       Effect.forEach([...segments], (segment) =>
-        segment.outstanding === 0
-          ? remove(segment)
-          : Effect.ignore(attempt(segment.path, async () => segment.file?.close()))
+        segment.outstanding === 0 ? remove(segment) : Effect.ignore(segment.file?.close ?? Effect.void)
       )
     )
   )
 
   return Journal.of({
     earlier,
-    append: (report) => turn.withPermit(append(report)),
-    acknowledge: (report) => turn.withPermit(acknowledge(report)),
+    // What was begun is finished: half a record must not be taken for none.
+    append: (report) => turn.withPermit(Effect.uninterruptible(append(report))),
+    acknowledge: (report) => turn.withPermit(Effect.uninterruptible(acknowledge(report))),
     size: Effect.sync(total)
   })
 })
 
 export const layer = (options: Options): Layer.Layer<Journal, DirectoryError> => Layer.effect(Journal, make(options))
 
-const segmentPath = (directory: string, number: number) =>
-  Path.join(directory, `${String(number).padStart(10, "0")}.journal`)
+const segmentName = (number: number) => `${String(number).padStart(10, "0")}.journal`
 
-const segmentNumbers = (directory: string) =>
-  attempt(directory, async () => {
-    const names = await FileSystem.readdir(directory)
-    return names
-      .flatMap((name) => (/^\d{10}\.journal$/.test(name) ? [Number.parseInt(name, 10)] : []))
-      .toSorted((one, other) => one - other)
-  })
-
-/** A file of the real file system. */
-export const openSegment = async (path: string): Promise<SegmentFile> => {
-  const file = await FileSystem.open(path, "w", 0o600)
-  return {
-    write: async (data, position) => {
-      for (let written = 0; written < data.length;) {
-        const { bytesWritten } = await file.write(data, written, data.length - written, position + written)
-        written += bytesWritten
-      }
-    },
-    truncate: (size) => file.truncate(size),
-    sync: () => file.datasync(),
-    close: () => file.close()
-  }
-}
+const segmentNumbers = (names: ReadonlyArray<string>) =>
+  names
+    .flatMap((name) => (/^\d{10}\.journal$/.test(name) ? [Number.parseInt(name, 10)] : []))
+    .toSorted((one, other) => one - other)

@@ -47,17 +47,22 @@ const journal = Layer.unwrap(
   })
 )
 
-/** Everything but the settings. The order is that of need, from what everybody uses to what nobody does. */
-const layer = WorkerServer.layer.pipe(
-  Layer.provideMerge(Shutdown.layer),
+/** What a manager is made of, on whatever machine. The order is that of need, from what nobody uses to what everybody does. */
+export const parts = Shutdown.layer.pipe(
   Layer.provideMerge(Assignment.layer),
   Layer.provideMerge(Hooks.layer),
   Layer.provideMerge(WorkerPool.layer),
   Layer.provideMerge(Announcer.layer),
   Layer.provideMerge(Prefetch.layer),
   Layer.provideMerge(Reporter.layer),
-  Layer.provideMerge(Layer.merge(CoordinatorSession.layer, journal)),
-  Layer.provideMerge(Layer.merge(Instances.layer, SuiteLease.layer)),
+  Layer.provideMerge(CoordinatorSession.layer),
+  Layer.provideMerge(SuiteLease.layer)
+)
+
+/** Everything but the settings. */
+const layer = WorkerServer.layer.pipe(
+  Layer.provideMerge(parts),
+  Layer.provideMerge(Layer.merge(journal, Instances.layer)),
   Layer.provideMerge(Machine.layer)
 )
 
@@ -132,14 +137,14 @@ const keepSessions = Effect.fn("Manager.keepSessions")(function* (options: Optio
     })
   }
 
-  const parts = Effect.all([assignment.run, announcer.run], { concurrency: 2, discard: true })
+  const carryOut = Effect.all([assignment.run, announcer.run], { concurrency: 2, discard: true })
 
   let lost: ReadonlyArray<number> = []
   for (;;) {
     // A new session knows nothing of the workers, and what was said before was meant for another one.
     yield* announcer.forget
     announcer.say({ _tag: "Workers", changes: pool.present() })
-    const fenced = yield* Effect.raceFirst(session.run(callbacks), Effect.andThen(parts, Effect.never))
+    const fenced = yield* Effect.raceFirst(session.run(callbacks), Effect.andThen(carryOut, Effect.never))
     yield* Effect.logWarning(`${fenced.message}; ending what runs and beginning anew`)
     yield* assignment.abandon
     const now = performance.now()
@@ -198,12 +203,11 @@ const hearSignals = Effect.gen(function* () {
   )
 })
 
-const live = Effect.fn("Manager.live")(function* (options: Options) {
+/** The life of a manager from the start of its workers until it has gone. Needs nothing of the process that it runs in. */
+export const live = Effect.fn("Manager.live")(function* (options: Options) {
   const pool = yield* WorkerPool.WorkerPool
   const shutdown = yield* Shutdown.Shutdown
-  yield* hearSignals
   yield* pool.start
-  yield* Effect.forkScoped(keepHouse)
   const sessions = yield* Effect.forkScoped(keepSessions(options))
   const mode = yield* Effect.raceFirst(Fiber.join(sessions), shutdown.requested)
   yield* Effect.logInfo(`going (${mode})`)
@@ -221,6 +225,8 @@ export const run = Effect.fn("Manager.run")(function* (given?: Partial<ManagerCo
   const program = Effect.gen(function* () {
     const shutdown = yield* Shutdown.Shutdown
     yield* Deferred.await(stop).pipe(Effect.andThen(Effect.sync(() => shutdown.request("graceful"))), Effect.forkScoped)
+    yield* hearSignals
+    yield* Effect.forkScoped(keepHouse)
     yield* live(options)
   }).pipe(Effect.scoped, Effect.provide(Layer.provideMerge(layer, ManagerConfig.layer(given))))
 

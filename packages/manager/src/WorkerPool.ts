@@ -2,7 +2,7 @@
  * The workers of this machine: as many as the suite wants, each in a slot of its own, and what becomes of tasks when a
  * worker dies under them.
  */
-import { Context, Deferred, Effect, FiberMap, Layer } from "effect"
+import { Context, Deferred, Effect, FiberMap, Layer, Queue } from "effect"
 import type { Stream } from "effect"
 import type { WorkerChange } from "@muster/domain/Rpc/ManagerRpcs"
 import type { Returned, WorkerDirective } from "@muster/domain/Rpc/WorkerRpcs"
@@ -18,7 +18,7 @@ import { Prefetch } from "./Prefetch.ts"
 import { Reporter } from "./Reporter.ts"
 import * as Supervision from "./Supervision.ts"
 import * as WorkerEnvironment from "./WorkerEnvironment.ts"
-import * as WorkerProcess from "./WorkerProcess.ts"
+import type * as WorkerProcess from "./WorkerProcess.ts"
 import { SuiteLease } from "./SuiteLease.ts"
 import { WorkerSlot } from "./WorkerSlot.ts"
 import type { CurrentSuite, Fates } from "./WorkerSlot.ts"
@@ -30,6 +30,8 @@ export class WorkerPool extends Context.Service<
   {
     /** From now on tasks of this suite come, for so many workers. */
     readonly useSuite: (suite: CurrentSuite, workers: number) => Effect.Effect<void>
+    /** Nothing of this suite runs any more: workers end what its commands left behind. */
+    readonly leaveSuite: (suiteId: SuiteId) => void
     /** Ends those of these attempts that workers have: TERM, grace, KILL. */
     readonly cancel: (suiteId: SuiteId, attempts: Attempts) => void
     /** As `cancel` for everything that runs, but nobody asked for it: the attempts are lost and run again elsewhere. */
@@ -148,7 +150,8 @@ const make = Effect.gen(function* () {
     const begun = performance.now()
     const exited = yield* Deferred.make<void>()
     const gone = yield* Deferred.make<WorkerProcess.Exit>()
-    const worker = WorkerProcess.start({
+    const directives = yield* Queue.unbounded<WorkerDirective>()
+    const worker = machine.startWorker({
       command: config.workerCommand,
       env: WorkerEnvironment.make(machine, config, slot.number),
       onExit: ({ exitCode }) => {
@@ -160,7 +163,7 @@ const make = Effect.gen(function* () {
       onGone: (exit) => Deferred.doneUnsafe(gone, Effect.succeed(exit))
     })
     const { pid } = worker
-    slot.begin(worker)
+    slot.begin(worker, directives)
     startedAt.set(slot, Date.now())
     if (pid > 0) announce({ slot: slot.number, change: "started", pid, at: Date.now() })
 
@@ -245,6 +248,10 @@ const make = Effect.gen(function* () {
     for (const slot of slots) slot.use(next)
     yield* resize(workers)
   })
+
+  const leaveSuite = (suiteId: SuiteId) => {
+    for (const slot of slots) slot.tell({ _tag: "LeaveSuite", suiteId })
+  }
 
   const cancel = (suiteId: SuiteId, attempts: Attempts) => {
     const wanted = new Map(attempts)
@@ -340,9 +347,9 @@ const make = Effect.gen(function* () {
     slotOf,
     attach: (clientId, number, concurrency) => {
       const slot = slots[number]
-      if (slot?.process === undefined || slot.clientId !== undefined) return undefined
-      disconnections.set(clientId, Deferred.makeUnsafe())
-      return slot.attach(clientId, concurrency)
+      const directives = slot?.attach(clientId, concurrency)
+      if (directives !== undefined) disconnections.set(clientId, Deferred.makeUnsafe())
+      return directives
     },
     ended: (slot, results) => settleFates(results[0]?.suiteId, slot.accept(results)),
     givenBack: (slot, items) => settleFates(items[0]?.suiteId, slot.takeBack(items)),
@@ -371,6 +378,7 @@ const make = Effect.gen(function* () {
 
   return WorkerPool.of({
     useSuite,
+    leaveSuite,
     cancel,
     evict,
     dismiss,

@@ -4,10 +4,11 @@
  * What a call hands in is taken in the handler function itself, before any fiber runs: when a worker's connection closes,
  * the fibers of its last calls are interrupted, and results must not go with them.
  */
-import { NodeSocketServer } from "@effect/platform-node"
+import { NodeSocket, NodeSocketServer } from "@effect/platform-node"
 import { Effect, Layer, References, Stream } from "effect"
 import { RpcServer } from "effect/rpc"
 import type { SocketServer } from "effect/socket"
+import * as EndedSockets from "@muster/domain/Rpc/EndedSockets"
 import * as Serialization from "@muster/domain/Rpc/Serialization"
 import { WorkerRpcs } from "@muster/domain/Rpc/WorkerRpcs"
 import type { WorkItem } from "@muster/domain/Rpc/WorkLists"
@@ -16,7 +17,8 @@ import { Prefetch } from "./Prefetch.ts"
 import { Reporter } from "./Reporter.ts"
 import { WorkerPool } from "./WorkerPool.ts"
 
-const answers = WorkerRpcs.toLayer(
+/** What a worker is answered, whatever carries its calls. */
+export const answers = WorkerRpcs.toLayer(
   Effect.gen(function* () {
     const { calls } = yield* WorkerPool
     const { buffer } = yield* Prefetch
@@ -79,7 +81,9 @@ const server = Layer.unwrap(
     }).pipe(
       Layer.provide(RpcServer.layerProtocolSocketServer),
       Layer.provide(Serialization.layer),
-      Layer.provide(NodeSocketServer.layer({ path: socketPath })),
+      Layer.provide(
+        EndedSockets.layer(NodeSocketServer.layer({ path: socketPath }), Effect.serviceOption(NodeSocket.NetSocket))
+      ),
       // A worker that ends in the middle of a call breaks its connection. What that means is for the pool to say.
       Layer.provide(Layer.succeed(References.UnhandledLogLevel, "Debug"))
     )

@@ -58,6 +58,8 @@ export class WorkerSlot implements Taker {
   /** It was told to end. */
   isStopping = false
   private attachment: Attachment | undefined
+  /** For the process that is here. */
+  private directives: Queue.Queue<WorkerDirective> | undefined
   private hasLoneItem = false
   /** Since when the worker works on what it has. By `performance.now()`. */
   private busySince = 0
@@ -105,22 +107,20 @@ export class WorkerSlot implements Taker {
     }
   }
 
-  /** A process begins here. */
-  begin(process: WorkerProcess): void {
+  /** A process begins here. `directives` carries what it will be told, once it has called. */
+  begin(process: WorkerProcess, directives: Queue.Queue<WorkerDirective>): void {
     this.process = process
+    this.directives = directives
     this.reason = "died"
     this.isStopping = false
     this.lastBeat = performance.now()
   }
 
-  /** The process has called. Answers with what it shall be told from now on. */
-  attach(clientId: number, concurrency: ReadonlyMap<string, number>): Stream.Stream<WorkerDirective> {
-    const attachment: Attachment = {
-      clientId,
-      concurrency,
-      directives: Effect.runSync(Queue.unbounded<WorkerDirective>()),
-      heard: undefined
-    }
+  /** The process has called. Answers with what it shall be told from now on; nothing if none was to call. */
+  attach(clientId: number, concurrency: ReadonlyMap<string, number>): Stream.Stream<WorkerDirective> | undefined {
+    const { directives } = this
+    if (directives === undefined || this.attachment !== undefined) return undefined
+    const attachment: Attachment = { clientId, concurrency, directives, heard: undefined }
     this.attachment = attachment
     this.lastBeat = performance.now()
     const suite = this.suite()
@@ -149,6 +149,7 @@ export class WorkerSlot implements Taker {
     this.held.clear()
     this.attachment = undefined
     this.process = undefined
+    this.directives = undefined
     this.hasLoneItem = false
     return left
   }

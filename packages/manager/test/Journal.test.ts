@@ -1,9 +1,12 @@
 import { assert, describe, it } from "@effect/vitest"
 import { Effect, Scope } from "effect"
+import { spawnSync } from "node:child_process"
 import * as FileSystem from "node:fs/promises"
 import * as Path from "node:path"
 import type { SuiteId } from "@muster/domain/Suite/Id"
+import { DirectoryError } from "@muster/manager/Directory"
 import * as Journal from "@muster/manager/Journal"
+import * as JournalFiles from "@muster/manager/JournalFiles"
 import * as JournalRecord from "@muster/manager/JournalRecord"
 import type { Report } from "@muster/manager/JournalRecord"
 import { epoch, range, succeeded, suite } from "./support/Fixtures.ts"
@@ -34,6 +37,21 @@ const files = (directory: string) => Effect.promise(() => FileSystem.readdir(dir
 /** Writes a journal file as a dead process would have left it. */
 const leave = (directory: string, data: Uint8Array) =>
   Effect.promise(() => FileSystem.writeFile(Path.join(directory, "0000000007.journal"), data))
+
+const smallDiskSize = 64 * 1024
+
+/** Mounts a disk of that size here, until the test is over. False: that is not allowed. */
+const smallDisk = (directory: string) =>
+  Effect.acquireRelease(
+    Effect.sync(() => {
+      const options = ["-t", "tmpfs", "-o", `size=${smallDiskSize}`, "tmpfs", directory]
+      return spawnSync("mount", options, { stdio: "ignore" }).status === 0
+    }),
+    (isMounted) =>
+      Effect.sync(() => {
+        if (isMounted) spawnSync("umount", ["-l", directory], { stdio: "ignore" })
+      })
+  )
 
 describe("the journal", () => {
   it.effect("gives a successor everything that was not acknowledged, under the same command ids", () =>
@@ -152,18 +170,21 @@ describe("the journal", () => {
       const directory = yield* temporaryDirectory
       let room = Number.POSITIVE_INFINITY
       // The real file, on a disk that takes only part of a write and then nothing.
-      const open = async (path: string): Promise<Journal.SegmentFile> => {
-        const file = await Journal.openSegment(path)
-        return {
-          ...file,
-          write: async (data, position) => {
-            await file.write(data.subarray(0, room), position)
-            if (room < data.length)
-              throw Object.assign(new Error("ENOSPC: no space left on device"), { code: "ENOSPC" })
-          }
-        }
+      const real = JournalFiles.inDirectory(directory)
+      const noSpace = new DirectoryError({ path: directory, cause: new Error("ENOSPC: no space left on device") })
+      const full: JournalFiles.JournalFiles = {
+        ...real,
+        create: (name) =>
+          Effect.map(real.create(name), (file) => ({
+            ...file,
+            write: (data, position) =>
+              Effect.andThen(
+                file.write(data.subarray(0, room), position),
+                room < data.length ? Effect.fail(noSpace) : Effect.void
+              )
+          }))
       }
-      const journal = yield* Journal.make({ directory, limit, open })
+      const journal = yield* Journal.make({ directory, limit, files: full })
       yield* journal.append(report(0))
       room = 30
       yield* journal.append(report(1))
@@ -172,5 +193,38 @@ describe("the journal", () => {
       const left = yield* successor(yield* snapshot(directory))
       assert.deepStrictEqual(left, [report(0), report(2)])
     })
+  )
+
+  it.effect(
+    "survives a real disk that is full: nothing is lost, and it is on the disk when there is room again",
+    (context) =>
+      Effect.gen(function* () {
+        const directory = yield* temporaryDirectory
+        const isMounted = yield* smallDisk(directory)
+        if (!isMounted) return context.skip("this user may not mount a small disk")
+        const own = Path.join(directory, "journal")
+        yield* Effect.promise(() => FileSystem.mkdir(own))
+        const ballast = Path.join(directory, "ballast")
+        const journal = yield* Journal.make({ directory: own, limit })
+        yield* journal.append(report(0))
+        // All that is left, to the last byte.
+        yield* Effect.promise(() =>
+          FileSystem.writeFile(ballast, Buffer.alloc(smallDiskSize)).catch((error: NodeJS.ErrnoException) => {
+            assert.strictEqual(error.code, "ENOSPC")
+          })
+        )
+        const many = range(40).map((number) => report(number + 1))
+        for (const one of many) yield* journal.append(one)
+        const kept = yield* successor(yield* snapshot(own))
+        assert.isBelow(kept.length, many.length)
+        assert.deepStrictEqual(kept[0], report(0))
+        yield* Effect.promise(() => FileSystem.rm(ballast))
+        yield* journal.append(report(100))
+        const left = yield* successor(yield* snapshot(own))
+        assert.deepStrictEqual(left.at(-1), report(100))
+        // What is in memory only is acknowledged like everything else.
+        for (const one of [report(0), ...many, report(100)]) yield* journal.acknowledge(one)
+        assert.strictEqual(yield* journal.size, 0)
+      })
   )
 })

@@ -22,6 +22,7 @@ import { RpcClient, RpcSerialization } from "effect/rpc"
 import { Socket } from "effect/socket/Socket"
 import type { SocketServerError } from "effect/socket/SocketServer"
 import type { SqlClient } from "effect/sql/SqlClient"
+import * as EndedSockets from "@muster/domain/Rpc/EndedSockets"
 import * as Serialization from "@muster/domain/Rpc/Serialization"
 import * as ClusterKey from "./ClusterKey.ts"
 import * as PgRunnerStorage from "./PgRunnerStorage.ts"
@@ -29,13 +30,14 @@ import * as Tenure from "./Tenure.ts"
 
 /**
  * How fast the shards of a dead coordinator are taken over. One that dies is gone as soon as its connection to Postgres
- * breaks, and the others look every `refreshAssignmentsInterval`: work goes on within a second or two. One that freezes
- * is gone when it has not been heard of for `shardLockExpiration`: work goes on after 4 to 5 s.
+ * breaks, and the others look every `refreshAssignmentsInterval`: work goes on within a second. One that freezes
+ * is gone when it has not been heard of for `shardLockExpiration`: work goes on after 2 to 4 s. One whose thread is busy for
+ * longer than that loses its shards too, which costs time and nothing else.
  */
-const timings = {
+export const timings = {
   shardLockRefreshInterval: "1 second",
-  shardLockExpiration: "4 seconds",
-  refreshAssignmentsInterval: "1 second",
+  shardLockExpiration: "2500 millis",
+  refreshAssignmentsInterval: "500 millis",
   runnerHealthCheckInterval: "1 second",
   sendRetryInterval: "50 millis",
   // A coordinator whose session in Postgres broke has lost its shards and takes them again when its actors have ended. These
@@ -54,7 +56,7 @@ export const shardsPerGroup = 100
 const maxResidentEntities = 50_000
 
 /** A port that nobody listens on now. */
-const freePort = (host: string) =>
+export const freePort = (host: string) =>
   Effect.callback<number>((resume) => {
     const server = createServer()
     server.once("error", (error) => resume(Effect.die(error)))
@@ -69,7 +71,7 @@ const freePort = (host: string) =>
  * What one coordinator asks another is asked again elsewhere when the connection breaks. One that is frozen, or whose
  * machine is gone, does not close its connections, so silence breaks them too.
  */
-const liveness = { pingInterval: "1 second", pingTimeout: "3 seconds" } as const
+export const liveness = { pingInterval: "1 second", pingTimeout: "2500 millis" } as const
 
 /** Milliseconds. */
 const openTimeout = 1_000
@@ -94,6 +96,12 @@ const clientProtocol = (
     })
   )
 
+const socketServer = (key: ClusterKey.ClusterKey, host: string, port: number) =>
+  EndedSockets.layer(
+    NodeSocketServer.layerTls({ ...ClusterKey.toListen(key), host, port }),
+    Effect.serviceOption(NodeSocket.NetSocket)
+  )
+
 export const layer = (options: {
   readonly host: string
   readonly port: number
@@ -111,7 +119,7 @@ export const layer = (options: {
       })
       const health = RunnerHealth.layerPing.pipe(Layer.provide(Runners.layerRpc))
       return SocketRunner.layer.pipe(
-        Layer.provide([NodeSocketServer.layerTls({ ...ClusterKey.toListen(key), host: options.host, port }), health]),
+        Layer.provide([socketServer(key, options.host, port), health]),
         Layer.provide(clientProtocol(key)),
         Layer.provide([MessageStorage.layerNoop, Layer.orDie(PgRunnerStorage.layer)]),
         Layer.provideMerge(Tenure.layer),

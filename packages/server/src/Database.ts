@@ -3,17 +3,19 @@
  * server is there.
  */
 import { PgClient } from "@effect/sql-pg"
-import { Config, Data, Duration, Effect, Layer, Predicate, Redacted, Schedule, Schema } from "effect"
+import { Config, Data, Duration, Effect, Layer, Predicate, Redacted, Result, Schedule, Schema } from "effect"
 import type { SqlClient } from "effect/sql/SqlClient"
 import type { SqlError } from "effect/sql/SqlError"
 import * as OpenProblem from "@muster/domain/Rpc/OpenProblem"
+import * as DatabaseServers from "./DatabaseServers.ts"
 import * as DatabaseTls from "./DatabaseTls.ts"
 import * as SqlFailure from "./SqlFailure.ts"
 
 export interface Settings {
   /**
    * `postgres://user:password@host:port/database?sslmode=verify-full`; several Musters can share a database under different
-   * schemas. Which modes there are says `DatabaseTls.ts`.
+   * schemas. With several hosts (`host1:port1,host2:port2`) the one that takes writes is found, and found again after a
+   * failover. Which modes of TLS there are says `DatabaseTls.ts`.
    */
   readonly url: Redacted.Redacted
   /** Where all tables stand. Lower-case letters, digits and `_`. */
@@ -140,9 +142,15 @@ const planByKey = {
   enable_seqscan: "off"
 }
 
-const poolConfig = (settings: Settings, ssl: PgClient.PgPoolConfig["ssl"]): PgClient.PgPoolConfig => ({
-  url: settings.url,
+const poolConfig = (
+  settings: Settings,
+  ssl: PgClient.PgPoolConfig["ssl"],
+  servers: ReadonlyArray<DatabaseServers.Server> | undefined
+): PgClient.PgPoolConfig => ({
+  // The driver knows one server. With several it gets the first one's address for all but the host and the port.
+  url: servers?.[0]?.url ?? settings.url,
   ssl,
+  ...(servers === undefined ? {} : { stream: DatabaseServers.make(servers, keepAlive).stream }),
   applicationName: settings.applicationName,
   maxConnections: settings.maxConnections,
   connectTimeout,
@@ -201,11 +209,27 @@ export const requireRecent = (version: ServerVersion): Effect.Effect<void, Datab
     ? new DatabaseTooOld({ found: version.name, required: oldestServer })
     : Effect.void
 
+/** What is accepted is durable on the primary. Whether it also outlives the primary is for the server's settings to say. */
+const warnOfLoss = (client: PgClient.PgClient) =>
+  client<{ names: string }>`select current_setting('synchronous_standby_names') as names`.pipe(
+    Effect.flatMap(([row]) =>
+      row?.names === ""
+        ? Effect.logWarning(
+            "the database has standbys and synchronous_standby_names is empty: a failover may lose what was accepted last"
+          )
+        : Effect.void
+    ),
+    Effect.ignore
+  )
+
 const connect = Effect.fn("Database.connect")(function* (settings: Settings) {
-  const { host, parsed, port } = yield* address(settings.url)
+  const several = DatabaseServers.parse(settings.url)
+  if (Result.isFailure(several)) return yield* new DatabaseUrlInvalid({ reason: several.failure })
+  const servers = several.success
+  const { host, parsed, port } = yield* address(servers?.[0]?.url ?? settings.url)
   const ssl = yield* DatabaseTls.fromUrl(parsed)
   const unreachable = (error: SqlError) => new DatabaseUnreachable({ host, port, reason: reasonOf(error) })
-  const client = yield* PgClient.make(poolConfig(settings, ssl)).pipe(Effect.mapError(unreachable))
+  const client = yield* PgClient.make(poolConfig(settings, ssl, servers)).pipe(Effect.mapError(unreachable))
   const [version] = yield* serverVersion(client).pipe(
     Effect.retry({
       while: (error) => !isHopeless(error),
@@ -214,6 +238,7 @@ const connect = Effect.fn("Database.connect")(function* (settings: Settings) {
     Effect.mapError(unreachable)
   )
   if (version !== undefined) yield* requireRecent(version)
+  if (servers !== undefined && servers.length > 1) yield* warnOfLoss(client)
   return client
 })
 

@@ -7,10 +7,11 @@ import type { Server } from "node:http"
 import { NodeHttpServer } from "@effect/platform-node"
 import { Data, Effect, Layer } from "effect"
 import { isLoopback } from "@muster/domain/Loopback"
+import type { Sockets } from "./Http/Sockets.ts"
 import * as Connections from "./Limits/Connections.ts"
 import { LimitCounters } from "./Limits/Counters.ts"
 import { Limits } from "./Limits/Limits.ts"
-import * as Sockets from "./Limits/Sockets.ts"
+import * as SocketLimits from "./Limits/Sockets.ts"
 import type { ServerConfig } from "./ServerConfig.ts"
 import * as Tls from "./Tls.ts"
 
@@ -27,10 +28,7 @@ export class CleartextRefused extends Data.TaggedError("CleartextRefused")<{ rea
 
 export type Failure = CleartextRefused | Tls.TlsUnusable
 
-/**
- * How long requests that are being answered may take when the coordinator stops. Sockets of clients and managers, which
- * would stay open for as long as these like, are closed then.
- */
+/** How long HTTP requests that are being answered may take when the coordinator stops. */
 const gracefulShutdownTimeout = "1 second"
 
 type Where = Pick<ServerConfig, "allowCleartext" | "host" | "port" | "tls">
@@ -49,7 +47,7 @@ export const check = Effect.fnUntraced(function* ({
   if (!isLoopback(host) && !allowCleartext) return yield* new CleartextRefused({ host })
 })
 
-export const layer = (where: Where) =>
+export const layer = (where: Where, sockets: Sockets) =>
   Layer.unwrap(
     Effect.gen(function* () {
       const { host, port, tls } = where
@@ -62,11 +60,12 @@ export const layer = (where: Where) =>
       if (!isTls && !isLoopback(host)) {
         yield* Effect.logWarning(`listening on ${host} without TLS: tokens and tasks can be read on the network`)
       }
+      sockets.follow(server)
       return NodeHttpServer.layer(() => Connections.guard(server, limits, counters, isTls), {
         host,
         port,
         gracefulShutdownTimeout,
-        websocket: Sockets.options(limits, counters)
+        websocket: SocketLimits.options(limits, counters)
       })
     })
   )

@@ -8,7 +8,7 @@
  * until the last of them is old.
  */
 import { PgClient, PgConnection } from "@effect/sql-pg"
-import { Duration, Effect, Exit, Fiber, Layer, Scope, Semaphore } from "effect"
+import { Clock, Duration, Effect, Exit, Fiber, Layer, Scope, Semaphore } from "effect"
 import { PersistenceError } from "effect/cluster/ClusterError"
 import * as RunnerStorage from "effect/cluster/RunnerStorage"
 import * as ShardId from "effect/cluster/ShardId"
@@ -17,30 +17,15 @@ import * as SqlRunnerStorage from "effect/cluster/SqlRunnerStorage"
 import type { SqlClient } from "effect/sql/SqlClient"
 import { ConnectionError, SqlError } from "effect/sql/SqlError"
 import * as BootClock from "./BootClock.ts"
+import * as Locks from "./ClusterLocks.ts"
 import * as Param from "./Param.ts"
+import * as SessionName from "./SessionName.ts"
 import { Tenure } from "./Tenure.ts"
-
-/**
- * The first of the two numbers that name an advisory lock. They are shared by all schemas of a database, so the schema is
- * in it (FNV-1a, in the positive half). All coordinators must agree.
- */
-const namespace = (name: string): number => {
-  let hash = 0x811c9dc5
-  for (const byte of new TextEncoder().encode(name)) hash = Math.imul(hash ^ byte, 0x01000193)
-  return hash & 0x7fffffff
-}
-
-/** Those of the coordinators' presence and of their shards. */
-export const namespaces = (schema: string): { readonly coordinators: number; readonly shards: number } => ({
-  coordinators: namespace(`muster coordinators of ${schema}`),
-  shards: namespace(`muster shards of ${schema}`)
-})
 
 /** Locks under a namespace that are held: by this session, or by any of the database. */
 const heldLocks = (space: number, by: "session" | "anybody") => `
-  select objid::int8::int4 as number from pg_locks
-  where locktype = 'advisory' and granted and objsubid = 2 and classid = ${space}
-    and ${by === "session" ? "pid = pg_backend_pid()" : "database = (select oid from pg_database where datname = current_database())"}`
+  select ${Locks.number} as number from pg_locks
+  where ${Locks.granted(space)}${by === "session" ? " and pid = pg_backend_pid()" : ""}`
 
 const refail = <A, R>(effect: Effect.Effect<A, SqlError, R>) =>
   Effect.mapError(effect, (cause) => new PersistenceError({ cause }))
@@ -61,7 +46,10 @@ const make = Effect.gen(function* () {
   const outer = yield* Effect.scope
   const expiry = Duration.toMillis(Duration.fromInputUnsafe(config.shardLockExpiration))
   const [current] = yield* sql.unsafe<{ schema: string }>("select current_schema() as schema")
-  const { coordinators, shards } = namespaces(current?.schema ?? "")
+  const { coordinators, shards } = Locks.of(current?.schema ?? "")
+  const self = yield* SessionName.Self
+  /** What the session is called from now on: the shards that it holds are others than before. */
+  const nameNow = Effect.map(Clock.currentTimeMillis, (now) => SessionName.encode(self, now))
 
   const opening = yield* Semaphore.make(1)
   let session: Session | undefined
@@ -87,6 +75,7 @@ const make = Effect.gen(function* () {
     const scope = yield* Scope.fork(outer)
     const opened = yield* PgConnection.make({
       ...sql.config,
+      applicationName: yield* nameNow,
       connectTimeout: expiry,
       startupParameters: { ...sql.config.startupParameters, idle_session_timeout: String(Math.ceil(expiry)) }
     }).pipe(
@@ -120,11 +109,16 @@ const make = Effect.gen(function* () {
   const numbers = (shardIds: Iterable<string>) => Param.ints(Array.from(shardIds, numberOf))
 
   /** Asks for shards, and tells which of them the answer names: those that this session has. */
-  const ours = (text: string, shardIds: ReadonlyArray<string>, found: Tenure["Service"]["proven"]) =>
+  const ours = (
+    text: string,
+    shardIds: ReadonlyArray<string>,
+    found: Tenure["Service"]["proven"],
+    ...more: ReadonlyArray<unknown>
+  ) =>
     Effect.suspend(() => {
       const begunAt = BootClock.now()
       return inSession((mine) =>
-        Effect.map(mine.connection.query(text, [numbers(shardIds)]), ({ rows }) => {
+        Effect.map(mine.connection.query(text, [numbers(shardIds), ...more]), ({ rows }) => {
           const held = new Set(rows.map(({ number }) => Number(number)))
           // An answer that comes late from a session that was given up says nothing.
           if (session === mine) {
@@ -180,12 +174,17 @@ const make = Effect.gen(function* () {
 
     // Locks of a session are counted: what it has already must not be taken twice.
     acquire: (_address, shardIds) =>
-      ours(
-        `with mine as materialized (${heldLocks(shards, "session")})
-         select number from unnest($1::int4[]) as wanted (number)
-         where case when number in (select number from mine) then true else pg_try_advisory_lock(${shards}, number) end`,
-        shardIds,
-        tenure.taken
+      Effect.flatMap(nameNow, (name) =>
+        ours(
+          `with mine as materialized (${heldLocks(shards, "session")}), got as materialized (
+             select number from unnest($1::int4[]) as wanted (number)
+             where case when number in (select number from mine) then true else pg_try_advisory_lock(${shards}, number) end
+           )
+           select number, set_config('application_name', $2, false) from got`,
+          shardIds,
+          tenure.taken,
+          name
+        )
       ).pipe(refail),
 
     // A session that has taken the place of a lost one holds nothing, and says so.
@@ -197,13 +196,13 @@ const make = Effect.gen(function* () {
       ).pipe(refail),
 
     release: (_address, shardId) =>
-      Effect.suspend(() => {
+      Effect.flatMap(nameNow, (name) => {
         tenure.ended([numberOf(shardId)])
         return inSession(({ connection }) =>
           connection.query(
-            `select number, pg_advisory_unlock(${shards}, number) from (${heldLocks(shards, "session")}) as mine
-             where number = $1`,
-            [Param.int(numberOf(shardId))]
+            `select number, pg_advisory_unlock(${shards}, number), set_config('application_name', $2, false)
+             from (${heldLocks(shards, "session")}) as mine where number = $1`,
+            [Param.int(numberOf(shardId)), name]
           )
         )
       }).pipe(Effect.asVoid, refail),

@@ -30,6 +30,7 @@ import * as Readiness from "./Http/Readiness.ts"
 import { Counters, LimitCounters } from "./Limits/Counters.ts"
 import { Limits } from "./Limits/Limits.ts"
 import * as ReadinessPartsLive from "./Http/ReadinessPartsLive.ts"
+import * as Sockets from "./Http/Sockets.ts"
 import * as ManagerEntityLive from "./Entities/ManagerEntityLive.ts"
 import * as SuiteEntityLive from "./Entities/SuiteEntityLive.ts"
 import * as WorkerEntityLive from "./Entities/WorkerEntityLive.ts"
@@ -39,6 +40,7 @@ import * as Metrics from "./Metrics.ts"
 import * as ManagersLive from "./ManagersLive.ts"
 import * as Migrations from "./Migrations.ts"
 import * as PgEventStore from "./PgEventStore.ts"
+import * as ClusterQueries from "./ReadModels/ClusterQueries.ts"
 import * as EventQueries from "./ReadModels/EventQueries.ts"
 import * as ManagerQueries from "./ReadModels/ManagerQueries.ts"
 import * as Settlements from "./ReadModels/Settlements.ts"
@@ -58,6 +60,7 @@ import { ServerInfo } from "./Rpc/ServerInfo.ts"
 import { ManagerRpcs } from "./Rpc/UncheckedManagerRpcs.ts"
 import { settingsOf } from "./ServerConfig.ts"
 import type { ServerConfig } from "./ServerConfig.ts"
+import * as SessionName from "./SessionName.ts"
 import * as Subscriptions from "./Subscriptions.ts"
 import * as SuitesLive from "./SuitesLive.ts"
 import { Timings } from "./Timings.ts"
@@ -132,13 +135,25 @@ const seedTokens = (config: ServerConfig) =>
     })
   )
 
-const serverInfo = ({ clusterHost, port }: ServerConfig) =>
-  Layer.effect(
-    ServerInfo,
-    Effect.map(DateTime.now, (now) =>
-      ServerInfo.of({ version, coordinator: `${clusterHost}:${port}`, startedAt: DateTime.formatIso(now) })
-    )
+/** What this coordinator says of itself, to those who ask it and to those who look at its locks. */
+const self = ({ clusterHost, clusterPort, host, port, tls }: ServerConfig) =>
+  Layer.unwrap(
+    Effect.map(DateTime.now, (now) => {
+      const reachable = everywhere.has(host) ? clusterHost : host
+      const url = port === 0 ? "" : Listener.address({ host: reachable, port, tls })
+      return Layer.mergeAll(
+        Layer.succeed(ServerInfo, {
+          version,
+          coordinator: `${clusterHost}:${clusterPort}`,
+          startedAt: DateTime.formatIso(now)
+        }),
+        Layer.succeed(SessionName.Self, { version, url, startedAt: DateTime.toEpochMillis(now) })
+      )
+    })
   )
+
+/** Addresses to listen on that nobody can connect to. */
+const everywhere: ReadonlySet<string> = new Set(["0.0.0.0", "::"])
 
 /** The database with its structure up to date. */
 const store = (
@@ -158,43 +173,55 @@ const settings = (config: ServerConfig) =>
   )
 
 /** No actors, and so nothing that could happen. */
-const readOnly = (config: ServerConfig): Layer.Layer<never, StartFailure> =>
+const readOnly = (config: ServerConfig, sockets: Sockets.Sockets): Layer.Layer<never, StartFailure> =>
   HttpRouter.serve(Layer.mergeAll(HttpRoutes, ClientSocket), { disableLogger: true, disableListenLog: true }).pipe(
-    Layer.provide(Listener.layer(config)),
+    Layer.provide(Listener.layer(config, sockets)),
     Layer.provide([Readiness.layer, Queries, Doctor.layerReadOnly(config.database.maxConnections)]),
     Layer.provide(ReadOnly.layer),
     Layer.provide(seedTokens(config)),
-    Layer.provide([Tokens.layer, serverInfo(config)]),
+    Layer.provide(Tokens.layer),
     Layer.provideMerge(MeteredEventStore.layer),
     Layer.provideMerge(Metrics.layer),
     Layer.provide(store(config)),
-    Layer.provide([Serialization.layer, Layer.succeed(Timings, config.timings), settings(config)])
+    Layer.provide([Serialization.layer, Layer.succeed(Timings, config.timings), self(config), settings(config)])
   )
 
-const complete = (config: ServerConfig): Layer.Layer<never, StartFailure> =>
+const complete = (config: ServerConfig, sockets: Sockets.Sockets): Layer.Layer<never, StartFailure> =>
   HttpRouter.serve(Layer.mergeAll(HttpRoutes, ManagerSocket, ClientSocket), {
     disableLogger: true,
     disableListenLog: true
   }).pipe(
     Layer.provide(ManagerCertificates.layer(config.tls.managerCaFile !== undefined)),
-    Layer.provide(Listener.layer(config)),
-    Layer.provide([Readiness.layer, Queries, Doctor.layer(config.database.maxConnections)]),
+    Layer.provide(Listener.layer(config, sockets)),
+    Layer.provide([Readiness.layer, Queries, ClusterQueries.layer, Doctor.layer(config.database.maxConnections)]),
     Layer.provide(ReadinessPartsLive.layer),
     Layer.provide([SuitesLive.layer, ManagersLive.layer]),
     Layer.provide(Actors),
     Layer.provide([Heartbeats.layer, ResidentSuites.layer]),
     Layer.provide(Cluster.layer({ host: config.clusterHost, port: config.clusterPort })),
     Layer.provide(seedTokens(config)),
-    Layer.provide([Tokens.layer, Subscriptions.layer, serverInfo(config)]),
+    Layer.provide([Tokens.layer, Subscriptions.layer]),
     Layer.provide(MeteredEventStore.layer),
     Layer.provideMerge(Metrics.layer),
     Layer.provide(store(config)),
-    Layer.provide([Serialization.layer, Layer.succeed(Timings, config.timings), settings(config)])
+    Layer.provide([Serialization.layer, Layer.succeed(Timings, config.timings), self(config), settings(config)])
   )
 
-export const layer = (config: ServerConfig): Layer.Layer<never, StartFailure> =>
-  // First, since what is wrong with these will not be mended by waiting for the database.
-  Layer.unwrap(Effect.as(Listener.check(config), config.readOnly ? readOnly(config) : complete(config)))
+const assemble = (config: ServerConfig): Layer.Layer<never, StartFailure> => {
+  const sockets = Sockets.make()
+  const serving = config.readOnly ? readOnly(config, sockets) : complete(config, sockets)
+  return Sockets.layerGoodbye(sockets).pipe(Layer.provide(serving))
+}
+
+export const layer = (given: ServerConfig): Layer.Layer<never, StartFailure> =>
+  Layer.unwrap(
+    Effect.gen(function* () {
+      // First, since what is wrong with these will not be mended by waiting for the database.
+      yield* Listener.check(given)
+      const { clusterHost, clusterPort } = given
+      return assemble({ ...given, clusterPort: clusterPort === 0 ? yield* Cluster.freePort(clusterHost) : clusterPort })
+    })
+  )
 
 /** Runs a coordinator until it is interrupted. */
 export const run = (config: ServerConfig): Effect.Effect<never, StartFailure> => Layer.launch(layer(config))

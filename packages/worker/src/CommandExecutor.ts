@@ -182,6 +182,11 @@ export class CommandExecutor {
     else if (this.withdrawals === 0) this.withdrawn()
   }
 
+  /** Ends what commands of this suite left behind in sessions of their own, unless one of another suite has come. */
+  leave(suiteId: string): void {
+    if (this.suiteId === suiteId && this.handed.length === 0 && !this.isHeldUp) this.prepare(true, undefined)
+  }
+
   processId(attempt: Attempt): number | undefined {
     return this.handed.find((run) => run.attempt === attempt)?.begun?.pid
   }

@@ -50,6 +50,8 @@ export interface Shape {
   readonly giveBack: () => void
   /** Ends an attempt: TERM or interruption, grace, KILL. Its `settle` is called as ever. Harmless for one that ended. */
   readonly cancel: (attempt: Attempt) => void
+  /** Ends what commands of this suite left behind in sessions of their own. Nothing of it runs, and nothing more comes. */
+  readonly leave: (suiteId: string) => void
   /** As `cancel`, because the lease of its suite ends: within `grace` milliseconds, and what has not begun is given back. */
   readonly expire: (attempt: Attempt, grace: number) => void
   /** If this worker hangs beyond this moment of the boot clock, it is to be killed with all that it runs. */

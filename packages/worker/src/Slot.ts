@@ -115,6 +115,11 @@ export class Slot {
     this.pump()
   }
 
+  /** Nothing of a suite is to come. */
+  leave(suiteId: SuiteId): void {
+    this.executor.leave(suiteId)
+  }
+
   /** Until when tasks of the suite may run by now. */
   renew(suiteId: SuiteId, deadline: Deadline): void {
     if (this.limit?.suiteId !== suiteId || deadline.kill <= this.limit.deadline.kill) return

@@ -31,6 +31,7 @@ export const layer: Layer.Layer<Executor, never, WorkerConfig | ScratchDirectory
         commands.cancel(attempt)
         handlers.cancel(attempt)
       },
+      leave: (suiteId) => commands.leave(suiteId),
       expire: (attempt, grace) => {
         commands.expire(attempt, grace)
         handlers.expire(attempt)

@@ -110,6 +110,9 @@ export const run = Effect.fnUntraced(function* ({ leave, orphaned }: Surrounding
         slot.renew(directive.suiteId, directive.deadline)
         gates.limited.openUnsafe()
         break
+      case "LeaveSuite":
+        slot.leave(directive.suiteId)
+        break
       case "Cancel":
         slot.cancel(directive)
         break

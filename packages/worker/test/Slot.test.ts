@@ -36,6 +36,7 @@ const makeWorld = (capacity = 1) => {
       settlers.set(index, { ...progress, begun, end: () => progress.settle(result) })
     },
     giveBack: () => void giveBacks++,
+    leave: () => {},
     cancel: ({ item }) => void cancelled.push(item.index),
     expire: ({ item }, grace) => void expired.push([item.index, grace]),
     limit: (kill) => void limits.push(kill),
@@ -233,6 +234,7 @@ describe("Slot", () => {
       capacity: 1,
       share: () => 1,
       giveBack: () => {},
+      leave: () => {},
       start: ({ item }, { settle }) => settle(results[item.index] ?? { ...item, outcome: "failed", finishedAt: 0 }),
       cancel: () => {},
       expire: () => {},

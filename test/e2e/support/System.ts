@@ -39,6 +39,9 @@ export interface Programs {
   readonly worker?: ReadonlyArray<string>
 }
 
+/** Whether durations are those of tests, or those that ship. */
+export type Times = "quick" | "shipped"
+
 /** From TypeScript, so that a test needs no build. */
 export const sources = {
   coordinator: [...nodeFlags, source("server/src/main.ts")],
@@ -49,8 +52,13 @@ export const sources = {
 /** The database server; it can be killed and started again on the same data and port. */
 export interface Postgres {
   readonly url: string
+  readonly directory: string
+  readonly port: number
   readonly pid: () => number
   readonly kill: Effect.Effect<void>
+  /** In order: running statements are broken off, what is committed is on the disk. */
+  readonly stop: Effect.Effect<void>
+  /** Starts it, after it was ended if it runs. */
   readonly restart: Effect.Effect<void>
 }
 
@@ -58,9 +66,11 @@ export interface System {
   /** Holds the data and the logs of all. */
   readonly home: string
   readonly postgres: Postgres
-  /** Started and ready to answer. `port`: that of one that has gone, to take its place. */
+  /** Started and ready to answer, unless `waits` is false. `port`: that of one that has gone, to take its place. */
   readonly coordinator: (options?: {
     readonly port?: number
+    readonly name?: string
+    readonly waits?: boolean
     /** Whether its environment makes it serve over TLS. */
     readonly secure?: boolean
     readonly env?: Readonly<Record<string, string>>
@@ -116,6 +126,8 @@ const quick = {
   MUSTER_HEARTBEAT_INTERVAL: "1s"
 }
 
+const quickManager = { MUSTER_RECONNECT_MIN: "200ms" }
+
 const startPostgres = (directory: string) =>
   Effect.gen(function* () {
     const outer = yield* Scope.Scope
@@ -131,11 +143,14 @@ const startPostgres = (directory: string) =>
     let current = yield* launch
     return {
       url: Redacted.value(current.running.url),
+      directory: current.running.directory,
+      port: current.running.port,
       pid: () => current.running.pid,
       kill: Effect.gen(function* () {
         process.kill(current.running.pid, "SIGKILL")
         yield* current.running.exit
       }),
+      stop: Effect.suspend(() => Scope.close(current.scope, Exit.void)),
       restart: Effect.gen(function* () {
         yield* Scope.close(current.scope, Exit.void)
         current = yield* launch
@@ -143,8 +158,17 @@ const startPostgres = (directory: string) =>
     } satisfies Postgres
   })
 
-export const makeWith = Effect.fnUntraced(function* (programs: Programs): Effect.fn.Return<System, never, Scope.Scope> {
-  const home = yield* Process.directory("e2e")
+export interface Place {
+  /** Where everything of it stands; else in a directory that is gone afterwards. */
+  readonly home?: string
+  readonly times?: Times
+}
+
+export const makeWith = Effect.fnUntraced(function* (
+  programs: Programs,
+  { home: chosen, times = "quick" }: Place = {}
+): Effect.fn.Return<System, never, Scope.Scope> {
+  const home = chosen ?? (yield* Process.directory("e2e"))
   const postgres = yield* startPostgres(join(home, "data"))
   let started = 0
 
@@ -154,10 +178,11 @@ export const makeWith = Effect.fnUntraced(function* (programs: Programs): Effect
     adminToken,
     enrolmentToken,
     coordinator: Effect.fnUntraced(function* (options = {}) {
+      const { waits = true } = options
       const port = options.port ?? (yield* freePort)
       const url = `${options.secure === true ? "https" : "http"}://127.0.0.1:${port}`
       const running = yield* Process.start({
-        name: `coordinator-${started++}`,
+        name: options.name ?? `coordinator-${started++}`,
         args: programs.coordinator,
         logs: home,
         env: {
@@ -165,11 +190,11 @@ export const makeWith = Effect.fnUntraced(function* (programs: Programs): Effect
           MUSTER_PORT: String(port),
           MUSTER_ADMIN_TOKEN: adminToken,
           MUSTER_ENROLMENT_TOKEN: enrolmentToken,
-          ...quick,
+          ...(times === "quick" ? quick : {}),
           ...options.env
         }
       })
-      yield* Wait.until(`${url} is ready`, isReady(url), (ready) => ready)
+      if (waits) yield* Wait.until(`${url} is ready`, isReady(url), (ready) => ready)
       return { ...running, url, port }
     }),
     manager: Effect.fnUntraced(function* (options) {
@@ -188,7 +213,7 @@ export const makeWith = Effect.fnUntraced(function* (programs: Programs): Effect
           MUSTER_MANAGER_WORKERS: String(options.workers ?? 2),
           MUSTER_MANAGER_TAGS: (options.tags ?? []).join(","),
           ...(worker === undefined ? {} : { MUSTER_WORKER_COMMAND: JSON.stringify(worker) }),
-          MUSTER_RECONNECT_MIN: "200ms",
+          ...(times === "quick" ? quickManager : {}),
           ...options.env
         }
       })

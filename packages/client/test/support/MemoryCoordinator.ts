@@ -299,6 +299,7 @@ export const make = Effect.gen(function* () {
     DrainManager: unsupported,
     ShutdownManager: unsupported,
     ListWorkers: unsupported,
+    GetCluster: unsupported,
     ListEvents: unsupported,
     TailEvents: () => Stream.fromEffect(unsupported()),
     ExportSuite: () => Stream.fromEffect(unsupported()),

@@ -2,6 +2,7 @@
  * The HTTP interface as a value: the server implements it, clients and the documentation are derived from it.
  */
 import { HttpApi, OpenApi } from "effect/http-api"
+import { ClusterApi } from "./ClusterApi.ts"
 import { DoctorApi } from "./DoctorApi.ts"
 import { EventsApi } from "./EventsApi.ts"
 import * as InputProblem from "./InputProblem.ts"
@@ -17,6 +18,7 @@ export class Api extends HttpApi.make("muster")
   .add(ManagersApi)
   .add(WorkersApi)
   .add(EventsApi)
+  .add(ClusterApi)
   .add(DoctorApi)
   .add(SystemApi)
   .annotate(HttpApi.PayloadParseOptions, InputProblem.parseOptions)

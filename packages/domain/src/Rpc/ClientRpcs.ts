@@ -5,6 +5,7 @@
 import { Schema } from "effect"
 import { Rpc, RpcGroup } from "effect/rpc"
 import * as Bundle from "../Bundle.ts"
+import { ClusterView } from "../Cluster/View.ts"
 import { Report } from "../Doctor/Finding.ts"
 import { InvalidInput, TooLarge, Unavailable } from "../Errors.ts"
 import { ManagerNotFound, ManagerOffline } from "../Manager/Errors.ts"
@@ -40,6 +41,13 @@ export const GetServerInfo = Rpc.make("GetServerInfo", {
     coordinator: Schema.String,
     startedAt: Schema.String
   }),
+  error: Unavailable
+})
+
+/** Coordinators and who of them leads what; with `suites` also where each suite is. */
+export const GetCluster = Rpc.make("GetCluster", {
+  payload: { suites: Schema.optionalKey(Schema.Boolean) },
+  success: ClusterView,
   error: Unavailable
 })
 
@@ -249,6 +257,7 @@ export const Examine = Rpc.make("Examine", {
 
 export class ClientRpcs extends RpcGroup.make(
   GetServerInfo,
+  GetCluster,
   CreateSuite,
   SubmitTasks,
   CloseSuite,

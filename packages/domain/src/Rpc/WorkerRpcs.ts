@@ -32,6 +32,8 @@ export const WorkerDirective = Schema.Union([
   }),
   /** The suite's lease was renewed. */
   Schema.TaggedStruct("Renewed", { suiteId: SuiteId, deadline: Deadline }),
+  /** Nothing of this suite runs on the machine any more: what its commands left behind has to go. */
+  Schema.TaggedStruct("LeaveSuite", { suiteId: SuiteId }),
   /** End this attempt: TERM, grace, KILL to its whole process tree. */
   Schema.TaggedStruct("Cancel", { suiteId: SuiteId, index: Schema.Int, attempt: Schema.Int }),
   /** Take nothing more; exit when what runs has ended. */

@@ -23,7 +23,10 @@ export interface SubmitTasks extends At {
   readonly tasks: ReadonlyArray<TaskSpec>
 }
 
-/** A manager's session asks for up to `max` tasks. */
+/**
+ * A manager's session asks for up to `max` tasks. With 0 it takes back what it asked for under the same command id, if that
+ * was not carried out.
+ */
 export interface LeaseTasks extends At {
   readonly _tag: "LeaseTasks"
   readonly manager: ManagerId

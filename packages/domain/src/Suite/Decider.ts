@@ -119,8 +119,9 @@ const submit = (state: Existing, command: Commands.SubmitTasks): Decision =>
   )
 
 const lease = (state: Existing, command: Commands.LeaseTasks): ReadonlyArray<SuiteEvent> => {
-  if (state.state === "cancelled" || state.paused) return nothing
-  if (isSuperseded(state, command) || isFenced(state, command)) return nothing
+  if (state.state === "cancelled" || isFenced(state, command)) return nothing
+  if (command.max <= 0) return [withdrawn(command)]
+  if (state.paused || isSuperseded(state, command)) return nothing
   const indexes = State.nextReady(state, command.max, command.now)
   if (indexes.length === 0) return nothing
   const leases: Array<LeaseRange> = []
@@ -139,6 +140,21 @@ const lease = (state: Existing, command: Commands.LeaseTasks): ReadonlyArray<Sui
   leases.push([first, last, attempt])
   return [{ _tag: "TasksLeased", manager: command.manager, epoch: command.epoch, leases, at: command.now }]
 }
+
+/**
+ * A manager that asks for nothing takes back a command that it gave: it must not be carried out any more. That this was
+ * said has to stand in the log. A coordinator that was frozen with the command in its memory would not hear of it
+ * otherwise: the next one to own the suite has written nothing, so nothing would fence it, and it would lease tasks to
+ * a manager that does not wait for them.
+ */
+const withdrawn = ({ epoch, manager, now: at }: Commands.LeaseTasks): SuiteEvent => ({
+  _tag: "LeasesReturned",
+  manager,
+  epoch,
+  ranges: [],
+  reason: "returned",
+  at
+})
 
 interface Session {
   readonly manager: ManagerId

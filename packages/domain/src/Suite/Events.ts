@@ -59,9 +59,9 @@ export const ReturnReason = Schema.Literals(["returned", "manager_lost"])
 export type ReturnReason = typeof ReturnReason.Type
 
 /**
- * Leased tasks that had not started went back to the queue, uncounted. With `manager_lost` there may be none of them: it
- * also says that sessions of this manager up to this epoch are over and get nothing more, should a lease still be on its
- * way.
+ * Leased tasks that had not started went back to the queue, uncounted. There may be none of them: `manager_lost` also says
+ * that sessions of this manager up to this epoch are over and get nothing more, should a lease still be on its way;
+ * `returned` without tasks says that the manager does not wait any more for what it had asked for under this command id.
  */
 export const LeasesReturned = Schema.TaggedStruct("LeasesReturned", {
   manager: ManagerId,

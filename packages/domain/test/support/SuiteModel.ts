@@ -183,7 +183,12 @@ export class SuiteModel {
     const isOld = this.tasks.some(
       (task) => isHeld(task) && task.holder?.manager === manager && task.holder.epoch > epoch
     )
-    if (this.paused || this.state === "cancelled" || isOld || epoch <= (this.over[manager] ?? -1)) return
+    if (this.state === "cancelled" || epoch <= (this.over[manager] ?? -1)) return
+    if (command.max <= 0) {
+      this.events.push({ _tag: "LeasesReturned", manager, epoch, ranges: [], reason: "returned", at: now })
+      return
+    }
+    if (this.paused || isOld) return
     const tasks = this.tasks
       .filter((task) => task.state === "queued" && task.readyAt <= now)
       .toSorted((x, y) => y.priority - x.priority || x.index - y.index)

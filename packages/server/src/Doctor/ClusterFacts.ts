@@ -3,8 +3,8 @@
  */
 import { Effect } from "effect"
 import { SqlClient } from "effect/sql/SqlClient"
+import * as Locks from "../ClusterLocks.ts"
 import * as Param from "../Param.ts"
-import * as PgRunnerStorage from "../PgRunnerStorage.ts"
 
 export interface Presence {
   /** Within the cluster. */
@@ -32,6 +32,6 @@ export const gather = Effect.gen(function* () {
     "select current_schema() as schema, to_regclass('cluster_runners') is not null as there"
   )
   if (place?.there !== true) return []
-  const { coordinators, shards } = PgRunnerStorage.namespaces(place.schema ?? "")
+  const { coordinators, shards } = Locks.of(place.schema ?? "")
   return yield* sql.unsafe<Presence>(presence, [Param.int(coordinators), Param.int(shards)])
 })

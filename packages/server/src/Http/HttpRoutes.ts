@@ -6,6 +6,7 @@ import { Layer } from "effect"
 import { HttpApiBuilder, HttpApiScalar } from "effect/http-api"
 import { Api } from "@muster/domain/Api/Api"
 import * as Authentication from "../Auth/Authentication.ts"
+import * as ClusterHttp from "./ClusterHttp.ts"
 import * as DoctorHttp from "./DoctorHttp.ts"
 import * as EventsHttp from "./EventsHttp.ts"
 import * as InputErrorsLive from "./InputErrorsLive.ts"
@@ -23,6 +24,7 @@ const ApiRoutes = HttpApiBuilder.layer(Api, { openapiPath: "/openapi.json" }).pi
     ManagersHttp.layer,
     WorkersHttp.layer,
     EventsHttp.layer,
+    ClusterHttp.layer,
     DoctorHttp.layer,
     SystemHttp.layer
   ]),

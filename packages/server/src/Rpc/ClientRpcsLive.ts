@@ -8,6 +8,7 @@ import { Tokens } from "../Auth/Tokens.ts"
 import { Doctor } from "../Doctor.ts"
 import { EventStore } from "../EventStore.ts"
 import { Managers } from "../Managers.ts"
+import { ClusterQueries } from "../ReadModels/ClusterQueries.ts"
 import { EventQueries } from "../ReadModels/EventQueries.ts"
 import { ManagerQueries } from "../ReadModels/ManagerQueries.ts"
 import { SuiteBundles } from "../ReadModels/SuiteBundles.ts"
@@ -43,6 +44,7 @@ export const layer = ClientRpcs.toLayer(
     const workerQueries = yield* WorkerQueries
     const eventQueries = yield* EventQueries
     const bundles = yield* SuiteBundles
+    const clusterQueries = yield* ClusterQueries
     const tokens = yield* Tokens
     const store = yield* EventStore
     const info = yield* ServerInfo
@@ -72,6 +74,7 @@ export const layer = ClientRpcs.toLayer(
 
     return ClientRpcs.of({
       GetServerInfo: () => Effect.succeed(info),
+      GetCluster: (options) => clusterQueries.status(options),
       CreateSuite: (payload) => asked(payload, suites.create),
       SubmitTasks: (payload) =>
         Effect.andThen(

@@ -25,6 +25,7 @@ import * as Readiness from "../../src/Http/Readiness.ts"
 import * as ManagersLive from "../../src/ManagersLive.ts"
 import * as Metrics from "../../src/Metrics.ts"
 import * as PgEventStore from "../../src/PgEventStore.ts"
+import * as ClusterQueries from "../../src/ReadModels/ClusterQueries.ts"
 import * as EventQueries from "../../src/ReadModels/EventQueries.ts"
 import * as ManagerQueries from "../../src/ReadModels/ManagerQueries.ts"
 import * as Settlements from "../../src/ReadModels/Settlements.ts"
@@ -63,7 +64,8 @@ const Queries = Layer.mergeAll(
   TaskExplanations.layer,
   TaskLogs.layer,
   WorkerQueries.layer,
-  ManagerQueries.layer
+  ManagerQueries.layer,
+  ClusterQueries.layer
 ).pipe(Layer.provideMerge(Layer.mergeAll(SuiteQueries.layer, TaskQueries.layer, Settlements.layer, EventQueries.layer)))
 
 const ready = Effect.succeed({ ok: true, message: null })

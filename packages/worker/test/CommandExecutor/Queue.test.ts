@@ -10,6 +10,7 @@ import * as NativeLauncher from "../../src/Command/NativeLauncher.ts"
 import * as NodeLauncher from "../../src/Command/NodeLauncher.ts"
 import * as CommandRunner from "../support/CommandRunner.ts"
 import { withArgument } from "../support/Processes.ts"
+import { suiteId } from "../support/TestManager.ts"
 import { until } from "../support/Until.ts"
 
 /** A number that no other process of this machine has among its arguments, to be found again. */
@@ -343,6 +344,26 @@ describe.each([
       assert.match(results[1]?.stdout ?? "", / first\n$/)
       assert.strictEqual(results[2]?.stdout, `${CommandRunner.otherSuite} second\n`)
       assert.deepStrictEqual(withArgument(seconds), [])
+    })
+  )
+
+  it.live("ends what a suite left behind when it is over, and not before", () =>
+    Effect.gen(function* () {
+      const { directory, executor, run } = yield* setup
+      const seconds = unique()
+      const sign = join(directory, "sign")
+      yield* run(
+        sh(
+          `setsid sh -c 'exec >/dev/null 2>&1; echo > "$0"; exec sleep ${seconds}' ${sign} & while [ ! -e ${sign} ]; do :; done`
+        )
+      )
+      yield* until("what it left", () => withArgument(seconds).length === 1)
+      executor.leave(CommandRunner.otherSuite)
+      assert.strictEqual((yield* run(sh("echo more"))).stdout, "more\n")
+      assert.strictEqual(withArgument(seconds).length, 1)
+      executor.leave(suiteId)
+      yield* until("its end", () => withArgument(seconds).length === 0)
+      assert.strictEqual((yield* run(sh("echo again"))).stdout, "again\n")
     })
   )
 

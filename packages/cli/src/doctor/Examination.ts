@@ -69,11 +69,12 @@ export interface Options {
 /** Findings about everything that can be reached from here. */
 export const examine = Effect.fn("Doctor.examine")(function* (options: Options) {
   const { environment, full, profileProblem, settings } = options
-  const { databaseUrl, token, url } = settings
+  const { databaseUrl, tlsCa, token, url } = settings
   const machine = yield* thisMachine(settings, profileProblem, environment)
   const cluster = yield* TheCluster.examine({
     urls: url.value.split(","),
     token: token.value,
+    caFile: tlsCa.value,
     full,
     database: databaseUrl.value === undefined,
     isGuess: url.origin === "default" && databaseUrl.value !== undefined

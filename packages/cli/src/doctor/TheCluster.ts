@@ -8,6 +8,8 @@ import { version } from "@muster/domain/Version"
 export interface Options {
   readonly urls: ReadonlyArray<string>
   readonly token: string | undefined
+  /** The authority that signs coordinators' certificates, if it is not one that everybody knows. */
+  readonly caFile: string | undefined
   readonly full: boolean
   /** Whether the coordinator is to look at the database: not when this command does it itself. */
   readonly database: boolean
@@ -58,6 +60,7 @@ const ask = Effect.fnUntraced(function* (url: string, options: Options, examine:
       const muster = yield* client.MusterClient.make({
         url,
         token: options.token ?? "",
+        ...(options.caFile === undefined ? {} : { caFile: options.caFile }),
         connectTimeout: patience,
         repeatFor: patience
       })

@@ -7,7 +7,6 @@ import { assert, describe, it } from "@effect/vitest"
 import { ConfigProvider, Effect } from "effect"
 import * as Connections from "../src/Limits/Connections.ts"
 import { Counters } from "../src/Limits/Counters.ts"
-import { defaults } from "../src/Limits/Limits.ts"
 import * as Listener from "../src/Listener.ts"
 import * as ServerConfig from "../src/ServerConfig.ts"
 import * as Tls from "../src/Tls.ts"
@@ -19,12 +18,11 @@ const directory = Effect.acquireRelease(
   (path) => Effect.sync(() => rmSync(path, { recursive: true }))
 )
 
+const configOf = (env: Readonly<Record<string, string>>) =>
+  ServerConfig.config.parse(ConfigProvider.fromEnv({ env: { MUSTER_DATABASE_URL: "postgres://h/d", ...env } }))
+
 /** What a coordinator with these settings says of where it would listen. */
-const checked = (env: Readonly<Record<string, string>>) =>
-  Effect.flatMap(
-    ServerConfig.config.parse(ConfigProvider.fromEnv({ env: { MUSTER_DATABASE_URL: "postgres://h/d", ...env } })),
-    Listener.check
-  )
+const checked = (env: Readonly<Record<string, string>>) => Effect.flatMap(configOf(env), Listener.check)
 
 describe("where a coordinator may listen", () => {
   for (const host of ["127.0.0.1", "127.8.8.8", "localhost", "::1"]) {
@@ -81,12 +79,13 @@ describe("the limits of connections over TLS", () => {
       const path = yield* directory
       const ours = Certificates.authority()
       const { cert, key } = Certificates.save(path, "server", Certificates.server(ours))
-      const limits = { ...defaults, connectionsPerAddress: 2 }
+      const { limits, tls } = yield* configOf({
+        MUSTER_TLS_CERT: cert,
+        MUSTER_TLS_KEY: key,
+        MUSTER_LIMIT_CONNECTIONS_PER_ADDRESS: "2"
+      })
       const counters = new Counters()
-      const server = yield* Tls.makeServer(
-        { ...Tls.none, certFile: cert, keyFile: key },
-        Connections.serverOptions(limits)
-      )
+      const server = yield* Tls.makeServer(tls, Connections.serverOptions(limits))
       Connections.guard(server, limits, counters, true)
       server.on("request", (_request, response) => response.end("served"))
       yield* Effect.acquireRelease(

@@ -13,6 +13,9 @@ const path = (relative: string) => fileURLToPath(new URL(relative, import.meta.u
 const UNIT_TIMEOUT_MILLIS = 30_000
 const E2E_TIMEOUT_MILLIS = 120_000
 
+/** Those that take long have to be asked for (`npm run test:slow`). */
+const exclude = process.env["MUSTER_SLOW_TESTS"] === undefined ? ["**/*.slow.test.ts"] : []
+
 const packageProject = (name: string) => {
   const globalSetup = path(`./packages/${name}/test/support/globalSetup.ts`)
   return {
@@ -20,6 +23,7 @@ const packageProject = (name: string) => {
       name: `@muster/${name}`,
       root: path(`./packages/${name}`),
       include: ["test/**/*.test.ts"],
+      exclude,
       testTimeout: UNIT_TIMEOUT_MILLIS,
       hookTimeout: UNIT_TIMEOUT_MILLIS,
       ...(existsSync(globalSetup) ? { globalSetup: [globalSetup] } : {})
@@ -77,8 +81,7 @@ export default defineConfig({
           name: "e2e",
           root: path("."),
           include: ["test/e2e/**/*.test.ts", "test/golden/**/*.test.ts"],
-          // Those that take minutes have to be asked for (`npm run test:slow`).
-          exclude: process.env["MUSTER_SLOW_TESTS"] === undefined ? ["**/*.slow.test.ts"] : [],
+          exclude,
           testTimeout: E2E_TIMEOUT_MILLIS,
           hookTimeout: E2E_TIMEOUT_MILLIS
         }

@@ -375,6 +375,9 @@ export class LogInvariants {
       case "ManagerReleaseRequested":
       case "ManagerShutdownRequested":
         return ofSession(event.epoch)
+      case "ManagerLied":
+        this.report("managers of ours do not lie", `${name}: ${event.example}`)
+        return
       case "ManagerRegistered":
       case "ManagerDrainRequested":
       case "ManagerDrainEnded":

@@ -10,6 +10,7 @@ import * as ClusterStatus from "./commands/cluster/status.ts"
 import * as Completion from "./commands/completion.ts"
 import { viewCommand } from "./commands/config/view.ts"
 import { dev } from "./commands/dev/dev.ts"
+import { doctor } from "./commands/doctor.ts"
 import * as EventExport from "./commands/event/export.ts"
 import * as EventList from "./commands/event/list.ts"
 import * as EventTail from "./commands/event/tail.ts"
@@ -132,7 +133,7 @@ const root = Command.make("muster").pipe(
     { group: "Machines", commands: [dev, server, cluster, manager, worker] },
     {
       group: "The rest",
-      commands: [event, replay, token, config, admin, Completion.make((): Command.Command.Any => root)]
+      commands: [event, replay, token, config, doctor, admin, Completion.make((): Command.Command.Any => root)]
     }
   ]),
   Command.withGlobalFlags(Params.globals)

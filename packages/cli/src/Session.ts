@@ -15,16 +15,31 @@ import * as Settings from "./Settings.ts"
 
 export type Client = MusterClient["Service"]
 
-/** The settings of this command. */
-export const settings = Effect.gen(function* () {
-  const flags = Settings.fromOptions({
+const flags = Effect.gen(function* () {
+  return Settings.fromOptions({
     url: yield* Params.url,
     token: yield* Params.token,
     tlsCa: yield* Params.tlsCa,
     dataDir: yield* Params.dataDir,
     output: yield* Params.output
   })
-  return yield* Settings.resolve(flags, yield* Environment)
+})
+
+/** The settings of this command. */
+export const settings = Effect.gen(function* () {
+  return yield* Settings.resolve(yield* flags, yield* Environment)
+})
+
+/** The settings even where the profile cannot be used, and what is wrong with it. */
+export const settingsAnyway = Effect.gen(function* () {
+  const given = yield* flags
+  const environment = yield* Environment
+  return yield* Settings.resolve(given, environment).pipe(
+    Effect.map((resolved) => ({ settings: resolved, problem: undefined })),
+    Effect.catchTag("ProfileUnusable", ({ reason }) =>
+      Effect.map(Settings.resolve(given, environment, {}), (resolved) => ({ settings: resolved, problem: reason }))
+    )
+  )
 })
 
 /** How results are to be printed. */

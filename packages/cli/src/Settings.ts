@@ -55,8 +55,12 @@ const pick = ({ fallback, flag, profile, variable }: Sources): Setting => {
 
 const isFormat = (text: string | undefined): text is Output.Format => Output.formats.some((format) => format === text)
 
-/** Puts the sources in order. */
-export const resolve = Effect.fn("Settings.resolve")(function* (flags: Flags, environment: Profile.Environment) {
+/** Puts the sources in order. `instead`: in the place of the profile's file. */
+export const resolve = Effect.fn("Settings.resolve")(function* (
+  flags: Flags,
+  environment: Profile.Environment,
+  instead?: Profile.Profile
+) {
   const dataDir = pick({
     flag: ["--data-dir", flags.dataDir],
     variable: ["MUSTER_DATA_DIR", environment["MUSTER_DATA_DIR"]]
@@ -72,7 +76,7 @@ export const resolve = Effect.fn("Settings.resolve")(function* (flags: Flags, en
       `${output.detail} is ${JSON.stringify(output.value)}; allowed: ${Output.formats.join(", ")}`
     )
   }
-  const profile = yield* Profile.read(directory)
+  const profile = instead ?? (yield* Profile.read(directory))
   const file = Profile.path(directory)
   const url = pick({
     flag: ["--url", flags.url],

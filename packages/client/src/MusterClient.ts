@@ -89,6 +89,10 @@ const make = Effect.fnUntraced(function* (options: Options) {
   /** Coordinators and who of them leads what; with `suites` also where each suite is. */
   const cluster = (query: { readonly suites?: boolean } = {}) => call(rpc.GetCluster(query))
 
+  /** What is wrong with the coordinators, and unless `database` is false with the database. */
+  const examine = ({ database = true, full = false }: { readonly full?: boolean; readonly database?: boolean } = {}) =>
+    call(rpc.Examine({ full, database }))
+
   /** Makes a suite under an id of this side's choice. */
   const createSuite = Effect.fn("MusterClient.createSuite")(function* (spec: SuiteInput = {}) {
     const decoded = yield* decodeSuite(spec)
@@ -232,6 +236,7 @@ const make = Effect.fnUntraced(function* (options: Options) {
     url,
     serverInfo,
     cluster,
+    examine,
     createSuite,
     submit,
     closeSuite,

@@ -2,10 +2,10 @@
  * What holds for a manager whatever happens to it.
  */
 import { assert, it } from "@effect/vitest"
-import { Arbitrary, Effect, Schema } from "effect"
+import { Arbitrary, Effect, Result, Schema } from "effect"
 import * as Manager from "@muster/domain/Manager"
 import { run, step } from "./support/GivenWhenThen.ts"
-import { Specs, Wait, epoch, manager, sequences, suite } from "./support/Arbitraries.ts"
+import { Specs, Wait, epoch, manager, sequences, spec, suite } from "./support/Arbitraries.ts"
 import * as Properties from "./support/Properties.ts"
 
 const addressed = { managerId: Schema.Literal(manager(1)), now: Wait }
@@ -52,7 +52,12 @@ const relative = sequences<Manager.ManagerCommand>(
     Schema.TaggedStruct("Lose", { ...ofSession, reason: Manager.SuspectReason, since: Schema.Literal(0) }),
     Schema.TaggedStruct("Leave", ofSession),
     Schema.TaggedStruct("RequestDrain", { ...addressed, draining: Schema.Boolean, actor }),
-    Schema.TaggedStruct("RequestShutdown", { ...addressed, mode: Manager.ShutdownMode, actor })
+    Schema.TaggedStruct("RequestShutdown", { ...addressed, mode: Manager.ShutdownMode, actor }),
+    Schema.TaggedStruct("RecordLies", {
+      ...addressed,
+      kinds: Schema.Struct({ malformed: Schema.Literals([0, 1, 5, 1_000_000]) }),
+      example: Schema.Literal("a lie")
+    })
   ])
 )
 
@@ -92,6 +97,32 @@ it.prop("events survive storage", [Manager.ManagerEvent], ([event]) => {
 
 it.prop("states survive as snapshots", [commands], ([given]) => {
   Properties.survivesJson(Manager.State, run(Manager.decider, given).state)
+})
+
+it.prop("lies add few events, however many they are", [Schema.Array(Schema.Int)], ([numbers]) => {
+  let state = run(Manager.decider, [
+    { _tag: "Connect", managerId: manager(1), instance: "a", spec: spec(), gone: [], now: 0 }
+  ] as const).state
+  let total = 0
+  let events = 0
+  // As the actor asks: with all that no event tells of yet.
+  let unrecorded = 0
+  for (const number of numbers) {
+    unrecorded += (Math.abs(number) % 1_000) + 1
+    total += (Math.abs(number) % 1_000) + 1
+    const command = {
+      _tag: "RecordLies",
+      managerId: manager(1),
+      kinds: { malformed: unrecorded },
+      example: "a lie",
+      now: 0
+    } as const
+    const decided = Result.getOrThrow(Manager.decider.decide(state, command))
+    state = decided.reduce(Manager.decider.evolve, state)
+    events += decided.length
+    if (decided.length > 0) unrecorded = 0
+  }
+  assert.isAtMost(events, Math.log2(total + 1) + 1)
 })
 
 it.prop("sessions rise, and no process gets a second one", [commands], ([given]) => {
@@ -139,6 +170,7 @@ it.prop("a session has one suite at a time, and only when it is ready and not dr
       case "ManagerActivityChanged":
       case "ManagerSuspected":
       case "ManagerReconnected":
+      case "ManagerLied":
       case "ManagerShutdownRequested":
         break
     }

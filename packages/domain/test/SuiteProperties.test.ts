@@ -5,13 +5,14 @@ import { assert, it } from "@effect/vitest"
 import { Arbitrary, Effect, Result, Schema } from "effect"
 import { replay } from "@muster/domain/Decider"
 import type { SuiteCommand } from "@muster/domain/Suite/Commands"
-import { decide, decider } from "@muster/domain/Suite/Decider"
+import { decide, decider, inventions } from "@muster/domain/Suite/Decider"
 import { SuiteEvent } from "@muster/domain/Suite/Events"
 import { evolve } from "@muster/domain/Suite/Evolve"
 import * as State from "@muster/domain/Suite/State"
 import type { SuiteState } from "@muster/domain/Suite/State"
 import { Phase } from "@muster/domain/Suite/TaskTable"
 import { Next, Outcome } from "@muster/domain/Task/Attempt"
+import * as Arbitraries from "./support/Arbitraries.ts"
 import * as Properties from "./support/Properties.ts"
 import { dump, dumpTask, isHeldPhase } from "./support/SuiteDump.ts"
 import { lives, thorough } from "./support/SuiteMoves.ts"
@@ -282,7 +283,7 @@ const contradictsItself = (command: SuiteCommand): boolean =>
   new Set(command.ended.map(({ attempt, index }) => `${index}#${attempt}`)).size < command.ended.length
 
 it.prop(
-  "a command that comes twice adds nothing, but for submissions, leases and inventions",
+  "a command that comes twice adds nothing, but for submissions and leases",
   [life],
   ([given]) => {
     let state = decider.initial()
@@ -291,9 +292,44 @@ it.prop(
       if (command._tag === "SubmitTasks" || command._tag === "LeaseTasks" || contradictsItself(command)) continue
       const again = decide(state, command)
       if (Result.isFailure(again)) continue
-      // What nobody was ever given is noted each time that it is said.
-      for (const event of again.success) assert.strictEqual(event._tag, "LateResultsRecorded")
+      assert.deepStrictEqual(again.success, [])
     }
+  },
+  thorough
+)
+
+const Said = Schema.Array(Schema.Tuple([Schema.Int, Schema.Int]))
+
+it.prop(
+  "whatever a manager says that was never given anything changes nothing, and is counted",
+  [life, Said],
+  ([given, said]) => {
+    const state = stateAfter(given)
+    if (state._tag === "Missing") return
+    // About tasks and attempts that there are, and about any others.
+    const about = said.flatMap(([index, attempt]): ReadonlyArray<readonly [number, number]> => [
+      [index, attempt],
+      [Math.abs(index % (state.tasks.size + 1)), 1 + Math.abs(attempt % 4)]
+    ])
+    const ended = about.map(
+      ([index, attempt]) => ({ index, attempt, outcome: "succeeded", finishedAt: farAway }) as const
+    )
+    const before = JSON.stringify(dump(state))
+    const decided = decide(state, {
+      _tag: "ReportTasks",
+      manager: Arbitraries.manager(9),
+      epoch: Arbitraries.epoch(1_000),
+      started: about.map(([index, attempt]) => [index, attempt, farAway] as const),
+      ended,
+      returned: about,
+      random: 0,
+      now: farAway
+    })
+    assert.deepStrictEqual(decided, Result.succeed([]))
+    assert.strictEqual(JSON.stringify(dump(state)), before)
+    const made = inventions(state, ended, [])
+    const known = about.filter(([index, attempt]) => state.tasks.has(index) && attempt <= state.tasks.attemptsOf(index))
+    assert.strictEqual(made, about.length - known.length)
   },
   thorough
 )

@@ -37,20 +37,25 @@ export const layer: Layer.Layer<Announcer, never, CoordinatorSession> = Layer.ef
     const isSettled = Latch.makeUnsafe(true)
 
     const tell = (announcement: Announcement) =>
-      session.call((client, speaker) => {
-        switch (announcement._tag) {
-          case "Activity":
-            return client.ChangeActivity({
-              ...speaker,
-              activity: announcement.activity,
-              suiteId: announcement.suiteId
-            })
-          case "Released":
-            return client.Released({ ...speaker, suiteId: announcement.suiteId })
-          case "Workers":
-            return client.ReportWorkers({ ...speaker, changes: announcement.changes })
-        }
-      })
+      session
+        .call((client, speaker) => {
+          switch (announcement._tag) {
+            case "Activity":
+              return client.ChangeActivity({
+                ...speaker,
+                activity: announcement.activity,
+                suiteId: announcement.suiteId
+              })
+            case "Released":
+              return client.Released({ ...speaker, suiteId: announcement.suiteId })
+            case "Workers":
+              return client.ReportWorkers({ ...speaker, changes: announcement.changes })
+          }
+        })
+        .pipe(
+          // No repetition can change this.
+          Effect.catch((error) => Effect.logError(`an announcement is refused: ${error.message}`))
+        )
 
     return Announcer.of({
       say: (announcement) => {

@@ -189,6 +189,9 @@ const settings: { readonly [Key in keyof Settings]: Setting<Settings[Key]> } = {
   journalLimit: between("MUSTER_JOURNAL_LIMIT", [64 * 1024, 1024 ** 4], () => 256 * 1024 ** 2, size)
 }
 
+/** Names of all variables. */
+export const variables: ReadonlyArray<string> = Object.values(settings).map(({ variable }) => variable)
+
 /** Where managers are served. */
 const socketPath = "/ws/managers"
 

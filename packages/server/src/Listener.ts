@@ -8,6 +8,10 @@ import { NodeHttpServer } from "@effect/platform-node"
 import { Data, Effect, Layer } from "effect"
 import { isLoopback } from "@muster/domain/Loopback"
 import type { Sockets } from "./Http/Sockets.ts"
+import * as Connections from "./Limits/Connections.ts"
+import { LimitCounters } from "./Limits/Counters.ts"
+import { Limits } from "./Limits/Limits.ts"
+import * as SocketLimits from "./Limits/Sockets.ts"
 import type { ServerConfig } from "./ServerConfig.ts"
 import * as Tls from "./Tls.ts"
 
@@ -47,12 +51,21 @@ export const layer = (where: Where, sockets: Sockets) =>
   Layer.unwrap(
     Effect.gen(function* () {
       const { host, port, tls } = where
+      const limits = yield* Limits
+      const counters = yield* LimitCounters
+      const isTls = Tls.isWanted(tls)
       yield* check(where)
-      const server: Server = Tls.isWanted(tls) ? yield* Tls.makeServer(tls) : createServer()
-      if (!Tls.isWanted(tls) && !isLoopback(host)) {
+      const options = Connections.serverOptions(limits)
+      const server: Server = isTls ? yield* Tls.makeServer(tls, options) : createServer(options)
+      if (!isTls && !isLoopback(host)) {
         yield* Effect.logWarning(`listening on ${host} without TLS: tokens and tasks can be read on the network`)
       }
       sockets.follow(server)
-      return NodeHttpServer.layer(() => server, { host, port, gracefulShutdownTimeout })
+      return NodeHttpServer.layer(() => Connections.guard(server, limits, counters, isTls), {
+        host,
+        port,
+        gracefulShutdownTimeout,
+        websocket: SocketLimits.options(limits, counters)
+      })
     })
   )

@@ -35,8 +35,9 @@ export class ManagerCertificates extends Context.Service<
 
 const header = "x-muster-connection"
 
-const hasManager = (payload: unknown): payload is { readonly managerId: unknown } =>
-  typeof payload === "object" && payload !== null && "managerId" in payload
+/** Some payloads arrive here as they came out of JSON, and are checked later. */
+const hasManager = (payload: unknown): payload is { readonly managerId: string } =>
+  typeof payload === "object" && payload !== null && "managerId" in payload && typeof payload.managerId === "string"
 
 /** Whether the subject (or, where there are any, one of the alternative names) is the manager's id, to the letter. */
 export const isMadeOutTo = (certificate: X509Certificate, managerId: string): boolean =>
@@ -75,7 +76,7 @@ const make = (): ManagerCertificates["Service"] => {
     check: (headers, payload) =>
       Effect.suspend(() => {
         const certificate = connections.get(headers[header] ?? "")
-        const managerId = hasManager(payload) ? String(payload.managerId) : ""
+        const managerId = hasManager(payload) ? payload.managerId : ""
         return certificate !== undefined && isMadeOutTo(certificate, managerId)
           ? Effect.void
           : Effect.fail(

@@ -7,10 +7,12 @@
 import { Context, Effect, Layer, Metric } from "effect"
 import { PrometheusMetrics } from "effect/observability"
 import { SqlClient } from "effect/sql/SqlClient"
+import { LieKind } from "@muster/domain/Manager/Lies"
 import { ManagerState } from "@muster/domain/Manager/Spec"
 import type { SuiteEvent } from "@muster/domain/Suite/Events"
 import { SuiteState } from "@muster/domain/Suite/Spec"
 import { Outcome, TaskState } from "@muster/domain/Task/Attempt"
+import { LimitCounters, reasons } from "./Limits/Counters.ts"
 import * as DatabaseNumbers from "./Metrics/DatabaseNumbers.ts"
 import * as Histogram from "./Metrics/Histogram.ts"
 import * as Series from "./Metrics/Series.ts"
@@ -30,6 +32,8 @@ export class CoordinatorMetrics extends Context.Service<
     readonly prefetched: (hits: number, misses: number) => void
     /** How many events a projection by subscription is behind. */
     readonly projectionLag: (projection: string, events: number) => void
+    /** Counts what managers have said that cannot be. */
+    readonly lied: (kind: LieKind, count: number) => void
     /** Counts an answered HTTP request. */
     readonly answered: (status: number) => void
     /** All of it as text. */
@@ -82,6 +86,19 @@ export const make = Effect.gen(function* () {
     database.up ? 1 : 0
   )
   registerProcess(registry)
+
+  const limits = yield* LimitCounters
+  Series.gauge(registry, "muster_connections", "Connections of clients and managers.", () => limits.connections)
+  Series.gauge(registry, "muster_requests_in_flight", "Requests that are being answered.", () => limits.requests)
+  for (const limit of reasons) {
+    Series.counterFrom(
+      registry,
+      "muster_limit_refusals_total",
+      "Connections and requests that were refused or closed because of a limit.",
+      () => limits.refused.get(limit) ?? 0,
+      { limit }
+    )
+  }
 
   const submitted = Series.counter(
     registry,
@@ -140,6 +157,13 @@ export const make = Effect.gen(function* () {
     lags.set(projection, events)
   }
 
+  const lies = new Map(
+    LieKind.literals.map((kind) => [
+      kind,
+      Series.counter(registry, "muster_manager_lies_total", "What managers said that cannot be, by kind.", { kind })
+    ])
+  )
+
   const answers = new Map<number, Series.Counter>()
   const answered = (status: number) => {
     const known = answers.get(status)
@@ -178,6 +202,7 @@ export const make = Effect.gen(function* () {
       prefetchMisses.add(misses)
     },
     projectionLag,
+    lied: (kind, count) => lies.get(kind)?.add(count),
     answered,
     render
   })

@@ -26,7 +26,7 @@ export interface Rebuilt {
 const toStoreError = SqlFailure.toStoreError("rebuild")
 
 /** Names of streams with a prefix, in order. */
-const streamNames = (sql: SqlClient, prefix: string) =>
+export const streamNames = (sql: SqlClient, prefix: string) =>
   Stream.paginate("", (after) =>
     sql
       // Each stream has one first event. Names compare byte by byte, so the prefix is a range of the index.

@@ -11,20 +11,24 @@ import { RpcServer } from "effect/rpc"
 import type { SocketServerError } from "effect/socket/SocketServer"
 import type { SqlClient } from "effect/sql/SqlClient"
 import { ClientRpcs } from "@muster/domain/Rpc/ClientRpcs"
-import { ManagerRpcs } from "@muster/domain/Rpc/ManagerRpcs"
 import type { InvalidInput, Unavailable } from "@muster/domain/Errors"
 import * as Serialization from "@muster/domain/Rpc/Serialization"
 import * as Authentication from "./Auth/Authentication.ts"
 import * as Tokens from "./Auth/Tokens.ts"
 import * as Cluster from "./Cluster.ts"
 import * as Database from "./Database.ts"
+import * as Doctor from "./Doctor.ts"
+import { OwnSettings } from "./Doctor/OwnSettings.ts"
 import * as CoordinatorEntityLive from "./Entities/CoordinatorEntityLive.ts"
+import * as DoctorEntityLive from "./Entities/DoctorEntityLive.ts"
 import * as Housekeeping from "./Entities/Housekeeping.ts"
 import * as Listener from "./Listener.ts"
 import * as ManagerCertificates from "./ManagerCertificates.ts"
 import * as Heartbeats from "./Heartbeats.ts"
 import { HttpRoutes } from "./Http/HttpRoutes.ts"
 import * as Readiness from "./Http/Readiness.ts"
+import { Counters, LimitCounters } from "./Limits/Counters.ts"
+import { Limits } from "./Limits/Limits.ts"
 import * as ReadinessPartsLive from "./Http/ReadinessPartsLive.ts"
 import * as Sockets from "./Http/Sockets.ts"
 import * as ManagerEntityLive from "./Entities/ManagerEntityLive.ts"
@@ -49,9 +53,12 @@ import * as TaskQueries from "./ReadModels/TaskQueries.ts"
 import * as WorkerQueries from "./ReadModels/WorkerQueries.ts"
 import * as ReadOnly from "./ReadOnly.ts"
 import * as ClientRpcsLive from "./Rpc/ClientRpcsLive.ts"
+import * as Lies from "./Rpc/Lies.ts"
 import * as ManagerRpcsLive from "./Rpc/ManagerRpcsLive.ts"
 import * as ResidentSuites from "./ResidentSuites.ts"
 import { ServerInfo } from "./Rpc/ServerInfo.ts"
+import { ManagerRpcs } from "./Rpc/UncheckedManagerRpcs.ts"
+import { settingsOf } from "./ServerConfig.ts"
 import type { ServerConfig } from "./ServerConfig.ts"
 import * as SessionName from "./SessionName.ts"
 import * as Subscriptions from "./Subscriptions.ts"
@@ -83,7 +90,7 @@ const ManagerSocket = RpcServer.layer(ManagerRpcs, { disableTracing: true }).pip
       })
     )
   ),
-  Layer.provide([ManagerRpcsLive.layer, Authentication.layerManagersOnly])
+  Layer.provide([ManagerRpcsLive.layer.pipe(Layer.provide(Lies.layer)), Authentication.layerManagersOnly])
 )
 
 /** What client programs connect to. */
@@ -110,6 +117,7 @@ const Actors = Layer.mergeAll(
   ManagerEntityLive.layer,
   WorkerEntityLive.layer,
   CoordinatorEntityLive.layer,
+  DoctorEntityLive.layer,
   Housekeeping.layer
 )
 
@@ -156,18 +164,26 @@ const store = (
     Layer.provideMerge(Database.layer(config.database))
   )
 
+/** What all parts of a coordinator keep to, and count together. */
+const settings = (config: ServerConfig) =>
+  Layer.mergeAll(
+    Layer.succeed(OwnSettings, settingsOf(config)),
+    Layer.succeed(Limits, config.limits),
+    Layer.sync(LimitCounters, () => new Counters())
+  )
+
 /** No actors, and so nothing that could happen. */
 const readOnly = (config: ServerConfig, sockets: Sockets.Sockets): Layer.Layer<never, StartFailure> =>
   HttpRouter.serve(Layer.mergeAll(HttpRoutes, ClientSocket), { disableLogger: true, disableListenLog: true }).pipe(
     Layer.provide(Listener.layer(config, sockets)),
-    Layer.provide([Readiness.layer, Queries]),
+    Layer.provide([Readiness.layer, Queries, Doctor.layerReadOnly(config.database.maxConnections)]),
     Layer.provide(ReadOnly.layer),
     Layer.provide(seedTokens(config)),
     Layer.provide(Tokens.layer),
     Layer.provideMerge(MeteredEventStore.layer),
     Layer.provideMerge(Metrics.layer),
     Layer.provide(store(config)),
-    Layer.provide([Serialization.layer, Layer.succeed(Timings, config.timings), self(config)])
+    Layer.provide([Serialization.layer, Layer.succeed(Timings, config.timings), self(config), settings(config)])
   )
 
 const complete = (config: ServerConfig, sockets: Sockets.Sockets): Layer.Layer<never, StartFailure> =>
@@ -177,7 +193,7 @@ const complete = (config: ServerConfig, sockets: Sockets.Sockets): Layer.Layer<n
   }).pipe(
     Layer.provide(ManagerCertificates.layer(config.tls.managerCaFile !== undefined)),
     Layer.provide(Listener.layer(config, sockets)),
-    Layer.provide([Readiness.layer, Queries, ClusterQueries.layer]),
+    Layer.provide([Readiness.layer, Queries, ClusterQueries.layer, Doctor.layer(config.database.maxConnections)]),
     Layer.provide(ReadinessPartsLive.layer),
     Layer.provide([SuitesLive.layer, ManagersLive.layer]),
     Layer.provide(Actors),
@@ -188,7 +204,7 @@ const complete = (config: ServerConfig, sockets: Sockets.Sockets): Layer.Layer<n
     Layer.provide(MeteredEventStore.layer),
     Layer.provideMerge(Metrics.layer),
     Layer.provide(store(config)),
-    Layer.provide([Serialization.layer, Layer.succeed(Timings, config.timings), self(config)])
+    Layer.provide([Serialization.layer, Layer.succeed(Timings, config.timings), self(config), settings(config)])
   )
 
 const assemble = (config: ServerConfig): Layer.Layer<never, StartFailure> => {

@@ -1,11 +1,14 @@
 /**
  * Settings of a coordinator. Only `main.ts` and the CLI read them from the environment.
  */
-import { Config, Option, Schema } from "effect"
-import type { Redacted } from "effect"
+import { Config, Duration, Option, Redacted, Schema } from "effect"
+import type { Setting } from "@muster/domain/Doctor/Coordinators"
 import { fromSchemaError } from "@muster/domain/Api/InputProblem"
 import * as Millis from "@muster/domain/Millis"
 import * as Database from "./Database.ts"
+import * as LimitsConfig from "./Limits/Config.ts"
+import { defaults as limitDefaults } from "./Limits/Limits.ts"
+import type { Limits } from "./Limits/Limits.ts"
 import * as Timings from "./Timings.ts"
 import * as Tls from "./Tls.ts"
 
@@ -30,7 +33,14 @@ export interface ServerConfig {
   /** Only answers questions: no actor runs, no manager may connect, and what would change something is refused. */
   readonly readOnly: boolean
   readonly timings: Timings.Shape
+  readonly limits: Limits
+  /** Variables that were set: the other settings are defaults. */
+  readonly given: ReadonlySet<string>
 }
+
+/** A database's address without its password. */
+export const withoutPassword = (url: string): string =>
+  url.replace(/(:\/\/[^:/@]*):[^@]*@/, "$1:***@").replaceAll(/([?&]password=)[^&]*/g, "$1***")
 
 const loopback = "127.0.0.1"
 export const defaultPort = 7117
@@ -50,7 +60,7 @@ const millis = (name: string, fallback: number) =>
 const file = (name: string) =>
   Config.schema(Schema.NonEmptyString, name).pipe(Config.option, Config.map(Option.getOrUndefined))
 
-export const config: Config.Config<ServerConfig> = Config.all({
+const parts = Config.all({
   database: Database.config,
   host: Config.String("MUSTER_HOST").pipe(Config.withDefault(loopback)),
   port: port("MUSTER_PORT", defaultPort),
@@ -72,8 +82,61 @@ export const config: Config.Config<ServerConfig> = Config.all({
     disconnectGrace: millis("MUSTER_MANAGER_DISCONNECT_GRACE", Timings.defaults.disconnectGrace),
     takeoverGrace: millis("MUSTER_MANAGER_TAKEOVER_GRACE", Timings.defaults.takeoverGrace),
     linger: millis("MUSTER_SUITE_LINGER", Timings.defaults.linger)
-  })
+  }),
+  limits: LimitsConfig.config
 })
+
+const hidden = "***"
+const none = "(none)"
+const secret = (value: Option.Option<Redacted.Redacted>) => (Option.isSome(value) ? hidden : none)
+const ms = (value: number) => `${value}ms`
+
+/** All variables, and how a setting is shown. */
+const shown: ReadonlyArray<readonly [variable: string, show: (config: Config.Success<typeof parts>) => string]> = [
+  ["MUSTER_DATABASE_URL", ({ database }) => withoutPassword(Redacted.value(database.url))],
+  ["MUSTER_DATABASE_SCHEMA", ({ database }) => database.schema],
+  ["MUSTER_DATABASE_CONNECTIONS", ({ database }) => String(database.maxConnections)],
+  ["MUSTER_DATABASE_WAIT", ({ database }) => ms(Duration.toMillis(database.waitFor))],
+  ["MUSTER_DATABASE_STATEMENT_TIMEOUT", ({ database }) => ms(Duration.toMillis(database.statementTimeout))],
+  ["MUSTER_HOST", ({ host }) => host],
+  ["MUSTER_PORT", (settings) => String(settings.port)],
+  [Tls.variables.certFile, ({ tls }) => tls.certFile ?? none],
+  [Tls.variables.keyFile, ({ tls }) => tls.keyFile ?? none],
+  [Tls.variables.managerCaFile, ({ tls }) => tls.managerCaFile ?? none],
+  ["MUSTER_ALLOW_CLEARTEXT", ({ allowCleartext }) => String(allowCleartext)],
+  ["MUSTER_READ_ONLY", (settings) => String(settings.readOnly)],
+  ["MUSTER_CLUSTER_HOST", ({ clusterHost }) => clusterHost],
+  ["MUSTER_CLUSTER_PORT", ({ clusterPort }) => String(clusterPort)],
+  ["MUSTER_ADMIN_TOKEN", ({ adminToken }) => secret(adminToken)],
+  ["MUSTER_ENROLMENT_TOKEN", ({ enrolmentToken }) => secret(enrolmentToken)],
+  ["MUSTER_HEARTBEAT_INTERVAL", ({ timings }) => ms(timings.heartbeatInterval)],
+  ["MUSTER_MANAGER_SILENT_AFTER", ({ timings }) => ms(timings.silentAfter)],
+  ["MUSTER_MANAGER_LOST_AFTER", ({ timings }) => ms(timings.lostAfter)],
+  ["MUSTER_MANAGER_DISCONNECT_GRACE", ({ timings }) => ms(timings.disconnectGrace)],
+  ["MUSTER_MANAGER_TAKEOVER_GRACE", ({ timings }) => ms(timings.takeoverGrace)],
+  ["MUSTER_SUITE_LINGER", ({ timings }) => ms(timings.linger)],
+  ...LimitsConfig.shown.map(
+    ([variable, show]) => [variable, ({ limits }: { readonly limits: Limits }) => show(limits)] as const
+  )
+]
+
+export const variables: ReadonlyArray<string> = shown.map(([variable]) => variable)
+
+const given = Config.all(variables.map((variable) => Config.option(Config.String(variable)))).pipe(
+  Config.map((values) => new Set(variables.filter((_, place) => Option.isSome(values[place] ?? Option.none()))))
+)
+
+export const config: Config.Config<ServerConfig> = Config.all({ parts, given }).pipe(
+  Config.map((found) => ({ ...found.parts, given: found.given }))
+)
+
+/** The settings as people see them, with where each comes from. */
+export const settingsOf = (server: ServerConfig): ReadonlyArray<Setting> =>
+  shown.map(([name, show]) => ({
+    name,
+    value: show(server),
+    origin: server.given.has(name) ? "environment" : "default"
+  }))
 
 /** What is wrong with a setting, in one line that names its variable. */
 export const problem = ({ cause }: Config.ConfigError): string => {
@@ -98,5 +161,7 @@ export const make = (
   enrolmentToken: Option.none(),
   readOnly: false,
   timings: Timings.defaults,
+  limits: limitDefaults,
+  given: new Set(),
   ...settings
 })

@@ -3,6 +3,7 @@
  */
 import { Effect } from "effect"
 import { SqlClient } from "effect/sql/SqlClient"
+import * as Param from "./Param.ts"
 
 /** A row that is not the same on both sides. */
 export interface Difference {
@@ -31,7 +32,8 @@ export const currentSchema = Effect.gen(function* () {
   return rows[0]?.schema ?? "public"
 })
 
-const primaryKey = Effect.fnUntraced(function* (schema: string, table: string) {
+/** Names of the columns of a table's primary key, in order. */
+export const primaryKey = Effect.fnUntraced(function* (schema: string, table: string) {
   const sql = yield* SqlClient
   const rows = yield* sql<{ column: string }>`
     select a.attname as column
@@ -43,21 +45,29 @@ const primaryKey = Effect.fnUntraced(function* (schema: string, table: string) {
   return rows.map(({ column }) => column)
 })
 
-/** `pg_temp` holds the rebuilt table. Statements are not prepared, since its tables exist in this transaction only. */
-export const find = Effect.fnUntraced(function* (schema: string, table: string) {
+/**
+ * `pg_temp` holds the rebuilt table. Statements are not prepared, since its tables exist in this transaction only.
+ * `only`: the live rows of these, named by the first column of the primary key; the rebuilt table has no others.
+ */
+export const find = Effect.fnUntraced(function* (schema: string, table: string, only?: ReadonlyArray<string>) {
   const sql = yield* SqlClient
   const key = (yield* primaryKey(schema, table)).map((column) => `"${column}"`)
   // A comparison of whole tables, unlike all that is planned by key.
-  yield* sql.unsafe("set local enable_seqscan = on")
-  const joined = `"${schema}"."${table}" l full join pg_temp."${table}" r using (${key.join(", ")})`
+  if (only === undefined) yield* sql.unsafe("set local enable_seqscan = on")
+  const live =
+    only === undefined ? `"${schema}"."${table}"` : `(select * from "${schema}"."${table}" where ${key[0]} = any ($1))`
+  const params = only === undefined ? [] : [Param.texts(only)]
+  const joined = `${live} l full join pg_temp."${table}" r using (${key.join(", ")})`
   const isDifferent = "l is distinct from r"
   const [counts] = yield* sql.unsafe<{ compared: number; differing: number }>(
-    `select count(*)::int as compared, count(*) filter (where ${isDifferent})::int as differing from ${joined}`
+    `select count(*)::int as compared, count(*) filter (where ${isDifferent})::int as differing from ${joined}`,
+    params
   ).unprepared
   const differences = yield* sql.unsafe<Difference>(
     `select jsonb_build_object(${key.map((column) => `'${column.slice(1, -1)}', ${column}`).join(", ")}) as key,
        to_jsonb(l) as live, to_jsonb(r) as rebuilt
-     from ${joined} where ${isDifferent} order by ${key.join(", ")} limit ${shownDifferences}`
+     from ${joined} where ${isDifferent} order by ${key.join(", ")} limit ${shownDifferences}`,
+    params
   ).unprepared
   return { table, compared: counts?.compared ?? 0, differing: counts?.differing ?? 0, differences }
 })

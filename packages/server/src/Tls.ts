@@ -4,6 +4,7 @@
  */
 import { createPrivateKey, constants, X509Certificate } from "node:crypto"
 import { readFileSync, statSync } from "node:fs"
+import type { ServerOptions } from "node:http"
 import { createServer } from "node:https"
 import type { Server } from "node:https"
 import { createSecureContext } from "node:tls"
@@ -136,11 +137,13 @@ const hangUps = Effect.gen(function* () {
 
 /** A server that is not listening yet. Its files are followed for as long as the scope is open. */
 export const makeServer = Effect.fn("Tls.makeServer")(function* (
-  files: Files
+  files: Files,
+  options: ServerOptions = {}
 ): Effect.fn.Return<Server, TlsUnusable, Scope.Scope> {
   let current = yield* load(files)
   yield* tell(current)
   const server = createServer({
+    ...options,
     ...current.options,
     handshakeTimeout,
     // Who shows none may still be a client of another kind; what managers must show is checked where they come in.

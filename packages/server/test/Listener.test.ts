@@ -1,23 +1,28 @@
 import { chmodSync, mkdtempSync, rmSync } from "node:fs"
+import { connect } from "node:net"
 import { tmpdir } from "node:os"
 import { join } from "node:path"
+import { connect as connectTls } from "node:tls"
 import { assert, describe, it } from "@effect/vitest"
 import { ConfigProvider, Effect } from "effect"
+import * as Connections from "../src/Limits/Connections.ts"
+import { Counters } from "../src/Limits/Counters.ts"
 import * as Listener from "../src/Listener.ts"
 import * as ServerConfig from "../src/ServerConfig.ts"
+import * as Tls from "../src/Tls.ts"
 import * as Certificates from "./support/Certificates.ts"
+import { eventually } from "./support/Eventually.ts"
 
 const directory = Effect.acquireRelease(
   Effect.sync(() => mkdtempSync(join(tmpdir(), "muster-listener-"))),
   (path) => Effect.sync(() => rmSync(path, { recursive: true }))
 )
 
+const configOf = (env: Readonly<Record<string, string>>) =>
+  ServerConfig.config.parse(ConfigProvider.fromEnv({ env: { MUSTER_DATABASE_URL: "postgres://h/d", ...env } }))
+
 /** What a coordinator with these settings says of where it would listen. */
-const checked = (env: Readonly<Record<string, string>>) =>
-  Effect.flatMap(
-    ServerConfig.config.parse(ConfigProvider.fromEnv({ env: { MUSTER_DATABASE_URL: "postgres://h/d", ...env } })),
-    Listener.check
-  )
+const checked = (env: Readonly<Record<string, string>>) => Effect.flatMap(configOf(env), Listener.check)
 
 describe("where a coordinator may listen", () => {
   for (const host of ["127.0.0.1", "127.8.8.8", "localhost", "::1"]) {
@@ -65,5 +70,60 @@ describe("where a coordinator may listen", () => {
         assert.notInclude(message, "\n")
       }
     })
+  )
+})
+
+describe("the limits of connections over TLS", () => {
+  it.live("close what is too many, and what speaks no TLS, and serve the others", () =>
+    Effect.gen(function* () {
+      const path = yield* directory
+      const ours = Certificates.authority()
+      const { cert, key } = Certificates.save(path, "server", Certificates.server(ours))
+      const { limits, tls } = yield* configOf({
+        MUSTER_TLS_CERT: cert,
+        MUSTER_TLS_KEY: key,
+        MUSTER_LIMIT_CONNECTIONS_PER_ADDRESS: "2"
+      })
+      const counters = new Counters()
+      const server = yield* Tls.makeServer(tls, Connections.serverOptions(limits))
+      Connections.guard(server, limits, counters, true)
+      server.on("request", (_request, response) => response.end("served"))
+      yield* Effect.acquireRelease(
+        Effect.callback<void>((resume) => void server.listen(0, "127.0.0.1", () => resume(Effect.void))),
+        () => Effect.sync(() => server.closeAllConnections())
+      )
+      yield* Effect.addFinalizer(() => Effect.sync(() => server.close()))
+      const address = server.address()
+      const port = typeof address === "object" && address !== null ? address.port : 0
+
+      const dial = (isTls: boolean) =>
+        Effect.acquireRelease(
+          Effect.sync(() => {
+            const socket = isTls
+              ? connectTls({ host: "127.0.0.1", port, ca: ours.cert })
+              : connect({ host: "127.0.0.1", port })
+            let text = ""
+            socket.on("data", (chunk) => {
+              text += chunk.toString("latin1")
+            })
+            socket.on("error", () => {})
+            return { socket, text: () => text }
+          }),
+          ({ socket }) => Effect.sync(() => socket.destroy())
+        )
+      const until = (condition: () => boolean) => eventually(Effect.sync(condition), (holds) => holds)
+
+      const first = yield* dial(true)
+      const plain = yield* dial(false)
+      yield* until(() => counters.connections === 2)
+      const third = yield* dial(true)
+      yield* until(() => third.socket.destroyed)
+      assert.strictEqual(counters.refused.get("connections_per_address"), 1)
+      plain.socket.write("GET / HTTP/1.1\r\nhost: x\r\n\r\n")
+      yield* until(() => plain.socket.destroyed && counters.connections === 1)
+      assert.notInclude(plain.text(), "HTTP/1.1")
+      first.socket.write("GET / HTTP/1.1\r\nhost: x\r\n\r\n")
+      yield* until(() => first.text().endsWith("served"))
+    }).pipe(Effect.scoped)
   )
 })

@@ -15,7 +15,6 @@ import { RpcClient, RpcSerialization, RpcServer } from "effect/rpc"
 import { Socket } from "effect/socket/Socket"
 import { SocketServer } from "effect/socket/SocketServer"
 import { CurrentActor, ManagersOnly } from "@muster/domain/Rpc/Authentication"
-import { ManagerRpcs } from "@muster/domain/Rpc/ManagerRpcs"
 import type { SuiteId } from "@muster/domain/Suite/Id"
 import * as Cluster from "@muster/server/Cluster"
 import * as CoordinatorEntityLive from "@muster/server/Entities/CoordinatorEntityLive"
@@ -27,7 +26,9 @@ import { EventStore } from "@muster/server/EventStore"
 import * as Heartbeats from "@muster/server/Heartbeats"
 import { CoordinatorMetrics } from "@muster/server/Metrics"
 import type { Histogram } from "@muster/server/Metrics/Histogram"
+import * as Lies from "@muster/server/Rpc/Lies"
 import * as ManagerRpcsLive from "@muster/server/Rpc/ManagerRpcsLive"
+import { ManagerRpcs } from "@muster/server/Rpc/UncheckedManagerRpcs"
 import { Suites } from "@muster/server/Suites"
 import * as ResidentSuites from "@muster/server/ResidentSuites"
 import * as SuitesLive from "@muster/server/SuitesLive"
@@ -56,6 +57,7 @@ const metrics = Layer.sync(CoordinatorMetrics, () => {
     append: histogram(),
     prefetched: () => {},
     projectionLag: () => {},
+    lied: () => {},
     answered: () => {},
     render: Effect.succeed("")
   })
@@ -121,7 +123,7 @@ export const start = (options: Options): Coordinator => {
     // Not the one of the cluster's own port.
     Layer.provide(Layer.fresh(RpcServer.layerProtocolSocketServer)),
     Layer.provide(Layer.succeed(SocketServer, Sockets.server(network, host, managersPort))),
-    Layer.provide([ManagerRpcsLive.layer, everybody])
+    Layer.provide([ManagerRpcsLive.layer.pipe(Layer.provide(Lies.layer)), everybody])
   )
   const exposed = Layer.effectDiscard(
     Effect.map(Suites, (service) => {

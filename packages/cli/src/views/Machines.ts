@@ -21,6 +21,11 @@ export const managers: View<ManagerView> = {
   ]
 }
 
+const liesOf = ({ at, example, kinds, total }: NonNullable<ManagerView["lies"]>) =>
+  `${Show.count(total)} until ${Show.instant(at)} (${Object.entries(kinds)
+    .map(([kind, count]) => `${kind} ${Show.count(count)}`)
+    .join(", ")}), such as: ${example}`
+
 export const managerFields = (manager: ManagerView): ReadonlyArray<readonly [name: string, value: string]> =>
   [
     ["id", manager.id],
@@ -36,7 +41,8 @@ export const managerFields = (manager: ManagerView): ReadonlyArray<readonly [nam
       `${manager.host.hostname} (${manager.host.platform}, ${Show.plural(manager.host.cpus, "processor")}, ${Show.bytes(manager.host.memory)})`
     ],
     ["session", String(manager.epoch)],
-    ["connected", Show.instant(manager.connectedAt)]
+    ["connected", Show.instant(manager.connectedAt)],
+    ["lies", manager.lies === undefined ? "" : liesOf(manager.lies)]
   ].flatMap(([name = "", value = ""]) => (value === "" ? [] : [[name, value] as const]))
 
 export const workers: View<WorkerView> = {

@@ -305,7 +305,8 @@ export const make = Effect.gen(function* () {
     ExportSuite: () => Stream.fromEffect(unsupported()),
     CreateToken: unsupported,
     ListTokens: unsupported,
-    RevokeToken: unsupported
+    RevokeToken: unsupported,
+    Examine: unsupported
   })
 
   const authentication = Layer.succeed(AdminOnly, (effect, { headers }) =>

@@ -3,6 +3,7 @@
  */
 import { HttpApi, OpenApi } from "effect/http-api"
 import { ClusterApi } from "./ClusterApi.ts"
+import { DoctorApi } from "./DoctorApi.ts"
 import { EventsApi } from "./EventsApi.ts"
 import * as InputProblem from "./InputProblem.ts"
 import { ManagersApi } from "./ManagersApi.ts"
@@ -18,6 +19,7 @@ export class Api extends HttpApi.make("muster")
   .add(WorkersApi)
   .add(EventsApi)
   .add(ClusterApi)
+  .add(DoctorApi)
   .add(SystemApi)
   .annotate(HttpApi.PayloadParseOptions, InputProblem.parseOptions)
   .annotate(HttpApi.QueryParseOptions, InputProblem.parseOptions)

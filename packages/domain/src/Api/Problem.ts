@@ -141,7 +141,13 @@ export const suiteCommandProblems = [
 ] as const
 
 /** Codes of what is answered before any endpoint was found. */
-export type OutsideCode = "NotFound" | "Forbidden" | "MethodNotAllowed" | "UnsupportedMediaType" | "InternalError"
+export type OutsideCode =
+  | "NotFound"
+  | "Forbidden"
+  | "MethodNotAllowed"
+  | "UnsupportedMediaType"
+  | "TooManyRequests"
+  | "InternalError"
 
 /** Builds a body for what is not an error of the domain. */
 export const make = (code: OutsideCode, message: string, details: unknown, requestId: string): Problem => ({

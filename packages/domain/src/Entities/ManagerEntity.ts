@@ -9,6 +9,7 @@ import { Unavailable } from "../Errors.ts"
 import { Directive, OutputStream } from "../Manager/Directive.ts"
 import { ManagerOffline } from "../Manager/Errors.ts"
 import { Epoch } from "../Manager/Id.ts"
+import { LieCounts } from "../Manager/Lies.ts"
 import { ManagerError } from "../Manager/Refusals.ts"
 import { Activity, ManagerSpec, ShutdownMode } from "../Manager/Spec.ts"
 import { HeartbeatReply, LogChunk } from "../Rpc/ManagerRpcs.ts"
@@ -67,6 +68,8 @@ export const ManagerEntity = Entity.make("Manager", [
     success: LogChunk,
     error: Schema.Union([error, ManagerOffline])
   }),
+  /** From a coordinator that has heard it say what cannot be. */
+  Rpc.make("RecordLies", { payload: { kinds: LieCounts, example: Schema.String }, error }),
   /** From the pool: loads the manager if it is not, and has it say again how it is. */
   Rpc.make("Wake", { error })
 ])

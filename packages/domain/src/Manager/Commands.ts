@@ -6,6 +6,7 @@ import type { Lease } from "../Lease.ts"
 import type { SuiteId } from "../Suite/Id.ts"
 import type { SuspectReason } from "./Events.ts"
 import type { Epoch, ManagerId } from "./Id.ts"
+import type { LieCounts } from "./Lies.ts"
 import type { Activity, ManagerSpec, ShutdownMode } from "./Spec.ts"
 
 interface Addressed {
@@ -93,6 +94,14 @@ export interface RequestShutdown extends Addressed {
   readonly actor: string
 }
 
+/** It has said what cannot be. */
+export interface RecordLies extends Addressed {
+  readonly _tag: "RecordLies"
+  /** Since the last event of this kind. */
+  readonly kinds: LieCounts
+  readonly example: string
+}
+
 export type ManagerCommand =
   | Connect
   | Ready
@@ -106,3 +115,4 @@ export type ManagerCommand =
   | Released
   | RequestDrain
   | RequestShutdown
+  | RecordLies

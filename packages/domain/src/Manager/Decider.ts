@@ -9,6 +9,7 @@ import type { ManagerCommand } from "./Commands.ts"
 import { ManagerNotFound, ManagerOffline, SessionFenced } from "./Errors.ts"
 import type { LeaseEnd, LostReason, ManagerEvent } from "./Events.ts"
 import { evolve } from "./Evolve.ts"
+import * as Lies from "./Lies.ts"
 import { Epoch } from "./Id.ts"
 import { ActivityNotAllowed, ManagerNotAvailable } from "./Refusals.ts"
 import type { ManagerError } from "./Refusals.ts"
@@ -79,6 +80,8 @@ export const decide = (state: State, command: ManagerCommand): Decision => {
       return requestDrain(state, command)
     case "RequestShutdown":
       return requestShutdown(state, command)
+    case "RecordLies":
+      return recordLies(state, command)
   }
 }
 
@@ -212,6 +215,11 @@ const requestShutdown = (state: Registered, { mode, actor, now }: Commands.Reque
   // Force cannot be taken back: what it ended is gone.
   if (shutdown === mode || shutdown === "force") return nothing
   return gives({ _tag: "ManagerShutdownRequested", epoch, mode, actor, at: now })
+}
+
+const recordLies = ({ lies = 0 }: Registered, { example, kinds, now }: Commands.RecordLies): Decision => {
+  const more = Lies.sum(kinds)
+  return more > lies ? gives({ _tag: "ManagerLied", kinds, total: lies + more, example, at: now }) : nothing
 }
 
 /** Whether the current session may be given a suite, as the coordinator is to know it. */

@@ -9,6 +9,7 @@ import { Lease } from "../Lease.ts"
 import { Timestamp } from "../Millis.ts"
 import { SuiteId } from "../Suite/Id.ts"
 import { Epoch, ManagerId } from "./Id.ts"
+import { LieCounts } from "./Lies.ts"
 import { Activity, ManagerSpec, ShutdownMode } from "./Spec.ts"
 
 /** The manager was heard of for the first time. */
@@ -121,6 +122,20 @@ export const ManagerShutdownRequested = Schema.TaggedStruct("ManagerShutdownRequ
   at: Timestamp
 })
 
+/**
+ * It has said what cannot be. Recorded whenever the number of its lies has doubled, so that even a manager that does nothing
+ * else adds few events.
+ */
+export const ManagerLied = Schema.TaggedStruct("ManagerLied", {
+  /** Since the event before. */
+  kinds: LieCounts,
+  /** In all. */
+  total: Schema.Int,
+  /** One of them, in words. */
+  example: Schema.String,
+  at: Timestamp
+})
+
 export const ManagerEvent = Schema.Union([
   ManagerRegistered,
   ManagerConnected,
@@ -135,7 +150,8 @@ export const ManagerEvent = Schema.Union([
   ManagerReleased,
   ManagerDrainRequested,
   ManagerDrainEnded,
-  ManagerShutdownRequested
+  ManagerShutdownRequested,
+  ManagerLied
 ])
 export type ManagerEvent = typeof ManagerEvent.Type
 

@@ -53,6 +53,8 @@ export const evolve = (state: State, event: ManagerEvent): State => {
       return inSession(state, event, (session) =>
         session.shutdown === event.mode ? session : { ...session, shutdown: event.mode }
       )
+    case "ManagerLied":
+      return event.total > (state.lies ?? 0) ? { ...state, lies: event.total } : state
   }
 }
 
@@ -70,8 +72,10 @@ const registered = (state: Unknown, event: ManagerEvent): State =>
       }
     : state
 
+const told = (lies: number | undefined): { readonly lies?: number } => (lies === undefined ? {} : { lies })
+
 const connected = (
-  { id, draining, ended }: Offline,
+  { id, draining, ended, lies }: Offline,
   { epoch, instance, spec, at }: EventOf<"ManagerConnected">
 ): Online => ({
   _tag: "Online",
@@ -79,6 +83,7 @@ const connected = (
   spec,
   draining,
   ended,
+  ...told(lies),
   updatedAt: at,
   session: {
     epoch,
@@ -97,12 +102,13 @@ const assignmentOf = ({ lease, suiteId }: EventOf<"ManagerAssigned">): Assignmen
   ...(lease === undefined ? {} : { lease })
 })
 
-const trusted = ({ id, spec, draining, ended, session }: Suspected, at: number): Online => ({
+const trusted = ({ id, spec, draining, ended, lies, session }: Suspected, at: number): Online => ({
   _tag: "Online",
   id,
   spec,
   draining,
   ended,
+  ...told(lies),
   updatedAt: at,
   session
 })
@@ -132,7 +138,7 @@ const remember = (all: ReadonlyArray<EndedSession>): ReadonlyArray<EndedSession>
 const longer = (one: Lease, other: Lease): Lease => (one.duration > other.duration ? one : other)
 
 const ended = (
-  { id, spec, draining, ended: before, session }: Online | Suspected,
+  { id, spec, draining, ended: before, lies, session }: Online | Suspected,
   event: EventOf<"ManagerLost" | "ManagerLeft">
 ): Offline => ({
   _tag: "Offline",
@@ -140,6 +146,7 @@ const ended = (
   spec,
   draining,
   ended: remember([...before, endedSession(session, event)]),
+  ...told(lies),
   updatedAt: event.at,
   epoch: session.epoch,
   connectedAt: session.connectedAt

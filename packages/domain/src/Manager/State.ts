@@ -57,7 +57,9 @@ const registered = {
   draining: Schema.Boolean,
   /** The latest ones, oldest first. */
   ended: Schema.Array(EndedSession),
-  updatedAt: Timestamp
+  updatedAt: Timestamp,
+  /** How often it has said what cannot be, as last recorded; absent: never. */
+  lies: Schema.optionalKey(Schema.Int)
 }
 
 /** Nothing has happened on this stream. */

@@ -6,6 +6,7 @@ import { SuiteId } from "../Suite/Id.ts"
 import { Instant, instant } from "../Suite/View.ts"
 import { Epoch, ManagerId } from "./Id.ts"
 import { ManagerSpec, ManagerState } from "./Spec.ts"
+import { LiesView } from "./Lies.ts"
 import type { State } from "./State.ts"
 
 export const ManagerView = Schema.Struct({
@@ -16,7 +17,9 @@ export const ManagerView = Schema.Struct({
   suiteId: Schema.NullOr(SuiteId),
   draining: Schema.Boolean,
   connectedAt: Schema.NullOr(Instant),
-  updatedAt: Instant
+  updatedAt: Instant,
+  /** What it has said that cannot be; shown of a single manager, and absent when there is nothing. */
+  lies: Schema.optionalKey(LiesView)
 })
 export type ManagerView = typeof ManagerView.Type
 

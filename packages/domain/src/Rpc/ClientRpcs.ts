@@ -6,6 +6,7 @@ import { Schema } from "effect"
 import { Rpc, RpcGroup } from "effect/rpc"
 import * as Bundle from "../Bundle.ts"
 import { ClusterView } from "../Cluster/View.ts"
+import { Report } from "../Doctor/Finding.ts"
 import { InvalidInput, TooLarge, Unavailable } from "../Errors.ts"
 import { ManagerNotFound, ManagerOffline } from "../Manager/Errors.ts"
 import { TaskExplanation } from "../Explanation/View.ts"
@@ -243,6 +244,17 @@ export const RevokeToken = Rpc.make("RevokeToken", {
   error: Unavailable
 })
 
+/** Findings about the coordinators of the cluster, and unless `database` is false about the database. */
+export const Examine = Rpc.make("Examine", {
+  payload: {
+    /** Compare read models with all events instead of a sample. */
+    full: Schema.Boolean,
+    database: Schema.Boolean
+  },
+  success: Report,
+  error: Unavailable
+})
+
 export class ClientRpcs extends RpcGroup.make(
   GetServerInfo,
   GetCluster,
@@ -272,5 +284,6 @@ export class ClientRpcs extends RpcGroup.make(
   ExportSuite,
   CreateToken,
   ListTokens,
-  RevokeToken
+  RevokeToken,
+  Examine
 ).middleware(AdminOnly) {}

@@ -7,7 +7,7 @@
  */
 import { Schema } from "effect"
 import { Rpc, RpcGroup } from "effect/rpc"
-import { Unavailable } from "../Errors.ts"
+import { InvalidInput, Unavailable } from "../Errors.ts"
 import { ManagerOffline, SessionFenced } from "../Manager/Errors.ts"
 import { Directive } from "../Manager/Directive.ts"
 import { Epoch, ManagerId } from "../Manager/Id.ts"
@@ -23,7 +23,8 @@ import { ManagersOnly } from "./Authentication.ts"
 
 const session = { managerId: ManagerId, epoch: Epoch }
 
-const SessionError = Schema.Union([SessionFenced, ManagerOffline, Unavailable])
+/** `InvalidInput`: what no manager can say; it changes nothing, and saying it again does not help (`Claims`). */
+const SessionError = Schema.Union([SessionFenced, ManagerOffline, Unavailable, InvalidInput])
 
 /** Opens or resumes the session of one manager process. The stream ends when the session is over or moves elsewhere. */
 export const Connect = Rpc.make("Connect", {
@@ -94,7 +95,7 @@ export type LeaseReply = typeof LeaseReply.Type
 export const LeaseTasks = Rpc.make("LeaseTasks", {
   payload: { ...session, suiteId: SuiteId, commandId: CommandId, max: Schema.Int, wait: Schema.Int },
   success: trusted<LeaseReply>(),
-  error: Schema.Union([SuiteError, Unavailable])
+  error: Schema.Union([SuiteError, Unavailable, InvalidInput])
 })
 
 /** What the coordinator made of a report. Anything but an error means that it is durable and may be forgotten. */
@@ -104,7 +105,9 @@ export const ReportReply = Schema.Struct({
   /** Results that were known already. */
   repeated: Schema.Int,
   /** Results kept as evidence only. */
-  late: Schema.Int
+  late: Schema.Int,
+  /** Results of attempts that this manager was never given: dropped. */
+  refused: Schema.optionalKey(Schema.Int)
 })
 export type ReportReply = typeof ReportReply.Type
 
@@ -118,7 +121,7 @@ export const ReportTasks = Rpc.make("ReportTasks", {
     returned: Schema.Array(Schema.Tuple([Schema.Int, Schema.Int]))
   },
   success: ReportReply,
-  error: Schema.Union([SuiteError, Unavailable])
+  error: Schema.Union([SuiteError, Unavailable, InvalidInput])
 })
 
 /** The answer to the directive `Release`, or to a suite that ended: nothing of it is left on the machine. */

@@ -169,13 +169,13 @@ const isFenced = (state: Existing, { epoch, manager }: Session): boolean =>
 const isSuperseded = (state: Existing, { epoch, manager }: Session): boolean =>
   state.holders.of(manager).some(([, holder]) => holder.epoch > epoch)
 
-/** What a reported result is to the suite. */
-type Standing = "accepted" | "repeated" | "late"
+/** What a reported result is to the suite. `invented`: of an attempt that this manager was never given. */
+type Standing = "accepted" | "repeated" | "late" | "invented"
 
 const standing = (state: Existing, { epoch, manager }: Commands.ReportTasks, result: AttemptResult): Standing => {
   const { tasks } = state
   const { attempt, index, outcome } = result
-  if (!tasks.has(index)) return "late"
+  if (!tasks.has(index)) return "invented"
   const phase = tasks.phaseOf(index)
   const next = tasks.attemptsOf(index) + 1
   if (attempt === next && (phase === Phase.assigned || phase === Phase.running)) {
@@ -191,7 +191,24 @@ const standing = (state: Existing, { epoch, manager }: Commands.ReportTasks, res
   if (state.lostLeases.has(manager, index, attempt)) {
     return phase === Phase.queued && attempt === next ? "accepted" : "late"
   }
-  return attempt < next ? "repeated" : "late"
+  return attempt < next ? "repeated" : "invented"
+}
+
+/**
+ * How many of the results that changed nothing were invented, by the state after they were reported: of tasks that there
+ * are not, or of attempts that have not ended. Those that came late are evidence, and in `late`.
+ */
+export const inventions = (
+  state: SuiteState,
+  ended: ReadonlyArray<AttemptResult>,
+  late: ReadonlyArray<AttemptResult>
+): number => {
+  if (state._tag === "Missing") return 0
+  const known = new Set(late.map(({ attempt, index }) => `${index} ${attempt}`))
+  return ended.filter(
+    ({ attempt, index }) =>
+      (!state.tasks.has(index) || attempt > state.tasks.attemptsOf(index)) && !known.has(`${index} ${attempt}`)
+  ).length
 }
 
 const report = (state: Existing, command: Commands.ReportTasks): ReadonlyArray<SuiteEvent> => {

@@ -71,7 +71,7 @@ export const LeasesReturned = Schema.TaggedStruct("LeasesReturned", {
   at: Timestamp
 })
 
-/** Results that came too late or from somebody without the lease. Evidence: they change nothing. */
+/** Results of leases that were lost, which came too late. Evidence: they change nothing. */
 export const LateResultsRecorded = Schema.TaggedStruct("LateResultsRecorded", {
   manager: ManagerId,
   epoch: Epoch,

@@ -33,7 +33,7 @@ export const specFields = {
   defaults: Schema.optionalKey(TaskDefaults)
 }
 
-interface LeaseTerms {
+export interface LeaseTerms {
   readonly onDisconnect?: OnDisconnect
   readonly leaseDuration?: number
 }

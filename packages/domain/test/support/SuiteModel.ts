@@ -250,13 +250,13 @@ export class SuiteModel {
   }
 
   private standing(task: Task | undefined, { epoch, manager }: Report, { attempt, outcome }: AttemptResult) {
-    if (task === undefined) return "late"
+    if (task === undefined) return "invented"
     const isNext = attempt === task.attempts + 1
     if (isNext && isHeld(task) && task.holder?.manager === manager && task.holder.epoch <= epoch) return "accepted"
     const taken = task.taken.find((one) => one.manager === manager && one.attempt === attempt)
     if (taken?.counted === true && outcome === "lost") return "repeated"
     if (taken !== undefined) return task.state === "queued" && (taken.counted || isNext) ? "accepted" : "late"
-    return attempt <= task.attempts ? "repeated" : "late"
+    return attempt <= task.attempts ? "repeated" : "invented"
   }
 
   private judge(

@@ -6,6 +6,7 @@ import { Authorization } from "@muster/domain/Api/Authorization"
 import { Unauthorized } from "@muster/domain/Errors"
 import { AdminOnly, CurrentActor, ManagersOnly } from "@muster/domain/Rpc/Authentication"
 import type { Role } from "@muster/domain/Rpc/Authentication"
+import * as InFlight from "../Limits/InFlight.ts"
 import { ManagerCertificates } from "../ManagerCertificates.ts"
 import { Tokens } from "./Tokens.ts"
 
@@ -36,13 +37,18 @@ export const authenticate = (tokens: Tokens["Service"], header: string | undefin
 /** For clients' RPCs. */
 export const layerAdminOnly: Layer.Layer<AdminOnly, never, Tokens> = Layer.effect(
   AdminOnly,
-  Effect.map(Tokens, (tokens) =>
-    AdminOnly.of((effect, { headers }) =>
-      Effect.flatMap(authenticate(tokens, headers["authorization"], "admin"), (actor) =>
-        Effect.provideService(effect, CurrentActor, actor)
+  Effect.gen(function* () {
+    const tokens = yield* Tokens
+    const within = yield* InFlight.perSocket
+    return AdminOnly.of((effect, { client, headers }) =>
+      within(
+        client,
+        Effect.flatMap(authenticate(tokens, headers["authorization"], "admin"), (actor) =>
+          Effect.provideService(effect, CurrentActor, actor)
+        )
       )
     )
-  )
+  })
 )
 
 /** For managers' RPCs: the token, and where it is asked for the certificate too. */
@@ -51,9 +57,13 @@ export const layerManagersOnly: Layer.Layer<ManagersOnly, never, Tokens | Manage
   Effect.gen(function* () {
     const tokens = yield* Tokens
     const certificates = yield* ManagerCertificates
-    return ManagersOnly.of((effect, { headers, payload }) =>
-      Effect.flatMap(authenticate(tokens, headers["authorization"], "enrolment"), (actor) =>
-        Effect.andThen(certificates.check(headers, payload), Effect.provideService(effect, CurrentActor, actor))
+    const within = yield* InFlight.perSocket
+    return ManagersOnly.of((effect, { client, headers, payload }) =>
+      within(
+        client,
+        Effect.flatMap(authenticate(tokens, headers["authorization"], "enrolment"), (actor) =>
+          Effect.andThen(certificates.check(headers, payload), Effect.provideService(effect, CurrentActor, actor))
+        )
       )
     )
   })

@@ -21,6 +21,7 @@ import { schemaVersion } from "@muster/domain/Manager/Events"
 import type { ManagerEvent } from "@muster/domain/Manager/Events"
 import { ManagerId, stream } from "@muster/domain/Manager/Id"
 import type { Epoch } from "@muster/domain/Manager/Id"
+import * as Lies from "@muster/domain/Manager/Lies"
 import type { ManagerError } from "@muster/domain/Manager/Refusals"
 import type { State } from "@muster/domain/Manager/State"
 import type { HeartbeatReply, LogChunk } from "@muster/domain/Rpc/ManagerRpcs"
@@ -79,6 +80,8 @@ export const layer: Layer.Layer<never, never, Sharding | EventStore | Heartbeats
     let described: { readonly suiteId: SuiteId; readonly spec: SuiteSpec } | undefined
     // The suite that the manager was last told to run on this connection.
     let toldToRun: SuiteId | undefined
+    // Lies that no event tells of yet.
+    let unrecorded: Lies.LieCounts = {}
     const questions = new Map<string, Deferred.Deferred<LogChunk>>()
 
     const aggregate: Aggregate.Aggregate<State, ManagerCommand, ManagerEvent, ManagerError> = yield* Aggregate.make({
@@ -463,6 +466,18 @@ export const layer: Layer.Layer<never, never, Sharding | EventStore | Heartbeats
             return yield* new Unavailable({ reason: `manager ${managerId} did not answer within ${logPatience} ms` })
           }
           return chunk.value
+        }),
+      RecordLies: ({ payload: { example, kinds } }) =>
+        Effect.gen(function* () {
+          unrecorded = Lies.add(unrecorded, kinds)
+          const said = unrecorded
+          const isRecorded = yield* aggregate.ask({
+            ...byCoordinator,
+            command: (now) => ({ _tag: "RecordLies", managerId, kinds: said, example, now }),
+            answer: (events) => events.length > 0
+          })
+          // What was heard meanwhile counts from here.
+          if (isRecorded) unrecorded = Lies.subtract(unrecorded, said)
         }),
       Wake: () => Effect.andThen(aggregate.look(nothing), announcer.poke)
     })

@@ -11,7 +11,7 @@ import { CoordinatorEntity } from "@muster/domain/Entities/CoordinatorEntity"
 import { ManagerEntity } from "@muster/domain/Entities/ManagerEntity"
 import { SuiteEntity } from "@muster/domain/Entities/SuiteEntity"
 import type { SuiteCommand } from "@muster/domain/Suite/Commands"
-import { decider, withSuiteId } from "@muster/domain/Suite/Decider"
+import { decider, inventions, withSuiteId } from "@muster/domain/Suite/Decider"
 import { SuiteNotFound } from "@muster/domain/Suite/Errors"
 import type { SuiteError } from "@muster/domain/Suite/Errors"
 import { schemaVersion } from "@muster/domain/Suite/Events"
@@ -238,10 +238,13 @@ export const layer: Layer.Layer<never, never, Needs> = SuiteEntity.toLayer(
             ...payload,
             command: (now) => ({ _tag: "ReportTasks", manager, epoch, started, ended, returned, random, now }),
             weight: ended.length,
-            answer: (events) => {
+            answer: (events, state) => {
               const accepted = countAttempts(events, "AttemptsEnded")
               const late = countAttempts(events, "LateResultsRecorded")
-              return { accepted, late, repeated: ended.length - accepted - late }
+              const rest = ended.length - accepted - late
+              // Hardly ever anything, so nobody looks through all results for it.
+              const refused = rest === 0 ? 0 : inventions(state, ended, lateResults(events))
+              return { accepted, late, repeated: rest - refused, ...(refused === 0 ? {} : { refused }) }
             }
           })
         })
@@ -320,6 +323,9 @@ const countAttempts = (
   events: ReadonlyArray<Versioned<SuiteEvent>>,
   tag: "AttemptsEnded" | "LateResultsRecorded"
 ): number => events.reduce((count, { event }) => (event._tag === tag ? count + event.attempts.length : count), 0)
+
+const lateResults = (events: ReadonlyArray<Versioned<SuiteEvent>>) =>
+  events.flatMap(({ event }) => (event._tag === "LateResultsRecorded" ? event.attempts : []))
 
 /** What a lease gave: which tasks, and where their specs stand. */
 const leasedTasks = (events: ReadonlyArray<Versioned<SuiteEvent>>, state: SuiteState) => {

@@ -4,18 +4,24 @@
 import { HttpServerResponse } from "effect/http"
 import * as Problem from "@muster/domain/Api/Problem"
 import { InvalidInput, TooLarge, Unavailable } from "@muster/domain/Errors"
-
-/** Largest body of a request: ten thousand tasks with room for their arguments. */
-export const maxBodySize = 16 * 1024 ** 2
+import type { TooMany } from "../Limits/InFlight.ts"
 
 const body = (status: number, problem: Problem.Problem) => HttpServerResponse.jsonUnsafe(problem, { status })
 
 /** The rest of such a body is not read, so the connection cannot be used again. */
-export const tooLarge = (size: number, requestId: string): HttpServerResponse.HttpServerResponse => {
-  const { _tag, limit, message, what } = new TooLarge({ what: "the body", size, limit: maxBodySize })
+export const tooLarge = (size: number, most: number, requestId: string): HttpServerResponse.HttpServerResponse => {
+  const { _tag, limit, message, what } = new TooLarge({ what: "the body", size, limit: most })
   const problem = { error: { code: _tag, message, details: { what, size, limit }, request_id: requestId } }
   return HttpServerResponse.setHeader(body(413, problem), "connection", "close")
 }
+
+/** Who asks too much at once is told how much is allowed, and may ask again in a moment. */
+export const tooMany = ({ limit, reason, status }: TooMany, requestId: string): HttpServerResponse.HttpServerResponse =>
+  HttpServerResponse.setHeader(
+    body(status, Problem.make("TooManyRequests", reason, { limit }, requestId)),
+    "retry-after",
+    "1"
+  )
 
 export const notFound = (path: string, requestId: string): HttpServerResponse.HttpServerResponse =>
   body(404, Problem.make("NotFound", `there is no ${path}; see /docs`, { path }, requestId))

@@ -7,6 +7,7 @@ import { HttpApiBuilder, HttpApiScalar } from "effect/http-api"
 import { Api } from "@muster/domain/Api/Api"
 import * as Authentication from "../Auth/Authentication.ts"
 import * as ClusterHttp from "./ClusterHttp.ts"
+import * as DoctorHttp from "./DoctorHttp.ts"
 import * as EventsHttp from "./EventsHttp.ts"
 import * as InputErrorsLive from "./InputErrorsLive.ts"
 import * as ManagersHttp from "./ManagersHttp.ts"
@@ -24,6 +25,7 @@ const ApiRoutes = HttpApiBuilder.layer(Api, { openapiPath: "/openapi.json" }).pi
     WorkersHttp.layer,
     EventsHttp.layer,
     ClusterHttp.layer,
+    DoctorHttp.layer,
     SystemHttp.layer
   ]),
   Layer.provide([Authentication.layerHttp, InputErrorsLive.layer])

@@ -3,11 +3,14 @@
  * errors even when nothing else has made one.
  */
 import { randomUUID } from "node:crypto"
-import { ByteSize, Cause, Effect } from "effect"
+import { ByteSize, Cause, Effect, Option } from "effect"
 import type { Layer, Types } from "effect"
 import { HttpEffect, HttpRouter, HttpServerError, HttpServerRequest, HttpServerResponse } from "effect/http"
 import * as Socket from "effect/socket/Socket"
 import { RequestId } from "@muster/domain/Api/Problem"
+import { LimitCounters } from "../Limits/Counters.ts"
+import * as InFlight from "../Limits/InFlight.ts"
+import { Limits } from "../Limits/Limits.ts"
 import { CoordinatorMetrics } from "../Metrics.ts"
 import * as Answer from "./Answer.ts"
 import * as KnownPaths from "./KnownPaths.ts"
@@ -25,6 +28,9 @@ const pathOf = (request: HttpServerRequest.HttpServerRequest): string => request
 const declaredSize = (request: HttpServerRequest.HttpServerRequest): number =>
   Number(request.headers["content-length"] ?? 0)
 
+const addressOf = (request: HttpServerRequest.HttpServerRequest): string =>
+  Option.getOrElse(request.remoteAddress, () => "")
+
 const isJson = (response: HttpServerResponse.HttpServerResponse): boolean =>
   response.headers["content-type"]?.startsWith("application/json") === true
 
@@ -32,7 +38,8 @@ const isJson = (response: HttpServerResponse.HttpServerResponse): boolean =>
 const completed = (
   request: HttpServerRequest.HttpServerRequest,
   response: HttpServerResponse.HttpServerResponse,
-  requestId: string
+  requestId: string,
+  maxBody: number
 ): HttpServerResponse.HttpServerResponse => {
   const { status } = response
   if (status < 400 || isJson(response)) return response
@@ -42,7 +49,7 @@ const completed = (
   if (status === 400) return Answer.unreadable(requestId)
   if (status === 503) return Answer.stopping(requestId)
   if (status === 404) return Answer.notFound(path, requestId)
-  if (status === 413) return Answer.tooLarge(Math.max(declaredSize(request), Answer.maxBodySize + 1), requestId)
+  if (status === 413) return Answer.tooLarge(Math.max(declaredSize(request), maxBody + 1), maxBody, requestId)
   if (status === 415) return Answer.unsupportedMediaType(request.headers["content-type"], requestId)
   return Answer.internalError(status, requestId)
 }
@@ -62,24 +69,32 @@ const logBugs = (cause: Cause.Cause<unknown>) =>
 export const layer: Layer.Layer<never, never, HttpRouter.HttpRouter | CoordinatorMetrics> = HttpRouter.middleware(
   Effect.gen(function* () {
     const metrics = yield* CoordinatorMetrics
+    const { body: maxBody } = yield* Limits
+    const counters = yield* LimitCounters
+    const within = yield* InFlight.perAddress
     return (effect: Effect.Effect<HttpServerResponse.HttpServerResponse, Types.unhandled>) =>
       Effect.gen(function* () {
         const request = yield* HttpServerRequest.HttpServerRequest
         const requestId = idOf(request)
         yield* HttpEffect.appendPreResponseHandler((_request, response) =>
           Effect.sync(() => {
-            const answer = challenged(completed(request, response, requestId))
+            const answer = challenged(completed(request, response, requestId, maxBody))
             metrics.answered(answer.status)
+            if (answer.status === 413) counters.refuse("body")
             return HttpServerResponse.setHeader(answer, "x-request-id", requestId)
           })
         )
-        if (declaredSize(request) > Answer.maxBodySize) return Answer.tooLarge(declaredSize(request), requestId)
-        return yield* effect.pipe(
+        if (declaredSize(request) > maxBody) return Answer.tooLarge(declaredSize(request), maxBody, requestId)
+        const answered = effect.pipe(
           Effect.tapCause(logBugs),
           Effect.annotateLogs({ requestId, method: request.method, path: pathOf(request) }),
           Effect.provideService(RequestId, requestId),
-          Effect.provideService(HttpServerRequest.MaxBodySize, ByteSize.fromInputUnsafe(Answer.maxBodySize))
+          Effect.provideService(HttpServerRequest.MaxBodySize, ByteSize.fromInputUnsafe(maxBody))
         )
+        // A WebSocket is a request for as long as it is open; what goes over it has limits of its own.
+        return yield* request.headers["upgrade"] === undefined
+          ? within(addressOf(request), answered, (tooMany) => Answer.tooMany(tooMany, requestId))
+          : answered
       })
   }),
   { global: true }

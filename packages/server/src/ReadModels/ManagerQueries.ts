@@ -5,7 +5,9 @@ import { Context, Effect, Layer } from "effect"
 import { SqlClient } from "effect/sql/SqlClient"
 import type { InvalidInput, Unavailable } from "@muster/domain/Errors"
 import { ManagerNotFound } from "@muster/domain/Manager/Errors"
-import { ManagerId } from "@muster/domain/Manager/Id"
+import type { ManagerLied } from "@muster/domain/Manager/Events"
+import { ManagerId, stream } from "@muster/domain/Manager/Id"
+import type { LiesView } from "@muster/domain/Manager/Lies"
 import type { Epoch } from "@muster/domain/Manager/Id"
 import type { ManagerSpec, ManagerState } from "@muster/domain/Manager/Spec"
 import type { ManagerView } from "@muster/domain/Manager/View"
@@ -62,6 +64,19 @@ const toView = (row: ManagerRow): ManagerView => ({
   updatedAt: Query.instant(row.updated_at)
 })
 
+type Lied = Omit<typeof ManagerLied.Type, "_tag">
+
+/** Hardly any manager has one, and those that have are few: the type is looked for in the one stream. */
+const liedText = `
+  select data from events where stream = $1 and type = 'ManagerLied' order by version desc limit 1`
+
+const toLies = ({ at, example, kinds, total }: Lied): LiesView => ({
+  total,
+  kinds,
+  example,
+  at: Query.instant(new Date(at))
+})
+
 const cursors = Cursor.make<ManagerId | "">("managers", ManagerId)
 
 const listText = `
@@ -74,7 +89,9 @@ export const make = Effect.gen(function* () {
 
   const get = Effect.fn("ManagerQueries.get")(function* (managerId: ManagerId) {
     const [row] = yield* Query.run<ManagerRow>(sql, `select ${columns} from managers m where m.id = $1`, [managerId])
-    return row === undefined ? yield* new ManagerNotFound({ managerId }) : toView(row)
+    if (row === undefined) return yield* new ManagerNotFound({ managerId })
+    const [lied] = yield* Query.run<{ readonly data: Lied }>(sql, liedText, [stream(managerId)])
+    return lied === undefined ? toView(row) : { ...toView(row), lies: toLies(lied.data) }
   })
 
   const list = Effect.fn("ManagerQueries.list")(function* (filter: ManagerFilter) {

@@ -5,6 +5,7 @@ import { Effect, Option, Stream } from "effect"
 import { CurrentActor } from "@muster/domain/Rpc/Authentication"
 import { ClientRpcs } from "@muster/domain/Rpc/ClientRpcs"
 import { Tokens } from "../Auth/Tokens.ts"
+import { Doctor } from "../Doctor.ts"
 import { EventStore } from "../EventStore.ts"
 import { Managers } from "../Managers.ts"
 import { ClusterQueries } from "../ReadModels/ClusterQueries.ts"
@@ -47,6 +48,7 @@ export const layer = ClientRpcs.toLayer(
     const tokens = yield* Tokens
     const store = yield* EventStore
     const info = yield* ServerInfo
+    const doctor = yield* Doctor
 
     /** Adds who asks, as the events will say. */
     const asked = <Payload, A, E, R>(
@@ -113,7 +115,8 @@ export const layer = ClientRpcs.toLayer(
         ).pipe(Stream.rechunk(1)),
       CreateToken: (options) => tokens.create(options),
       ListTokens: () => tokens.list,
-      RevokeToken: ({ name }) => tokens.revoke(name)
+      RevokeToken: ({ name }) => tokens.revoke(name),
+      Examine: (options) => doctor.examine(options)
     })
   })
 )

@@ -3,7 +3,7 @@
  * with everything.
  */
 import { assert, describe, it } from "@effect/vitest"
-import { Effect, Fiber, Stream } from "effect"
+import { Deferred, Effect, Fiber, Stream } from "effect"
 import { SqlClient } from "effect/sql/SqlClient"
 import type { Directive } from "@muster/domain/Manager/Directive"
 import type { SuiteEvent } from "@muster/domain/Suite/Events"
@@ -89,10 +89,24 @@ const owners = Effect.gen(function* () {
   return rows
 })
 
+/** Opens the manager's session over its connection to a coordinator, which then lets it speak. */
+const open = Effect.fnUntraced(function* ({ manager }: Coordinator) {
+  const isOpen = yield* Deferred.make<void>()
+  yield* manager.Connect({ managerId: id, instance: "process", spec: ScriptedManager.spec() }).pipe(
+    Stream.runForEach(({ _tag }) => (_tag === "Welcome" ? Deferred.succeed(isOpen, undefined) : Effect.void)),
+    // The session moves to the newest connection.
+    Effect.ignore,
+    Effect.forkScoped
+  )
+  yield* Deferred.await(isOpen)
+})
+
 /** Two coordinators that share the work. */
 const pair = Effect.gen(function* () {
   const [one, two] = yield* Effect.all([Coordinators.start(), Coordinators.start()], { concurrency: 2 })
   yield* eventually(owners, (all) => all.length === 2 && all.every(({ shards }) => shards > 20))
+  yield* open(one)
+  yield* open(two)
   return { one, two }
 })
 

@@ -1,7 +1,7 @@
 import { assert, layer } from "@effect/vitest"
 import { Effect, Predicate, Redacted } from "effect"
 import { request as httpRequest } from "node:http"
-import { maxBodySize } from "../../src/Http/Answer.ts"
+import { defaults } from "../../src/Limits/Limits.ts"
 import { send } from "./TestClient.ts"
 import type { Answer, Request } from "./TestClient.ts"
 import { newSuiteId } from "./TestIds.ts"
@@ -101,7 +101,7 @@ const sendChunked = (url: string, path: string, token: string) =>
       })
     })
     const push = () => {
-      if (isAnswered || request.destroyed || sent > 8 * maxBodySize) return
+      if (isAnswered || request.destroyed || sent > 8 * defaults.body) return
       sent += chunk.length
       request.write(chunk, () => setImmediate(push))
     }
@@ -210,11 +210,11 @@ layer(TestServer.layer, { excludeTestServices: true, timeout: "30 seconds" })("e
 
   it.effect("refuse a body whose declared size is over the limit without reading it", () =>
     Effect.gen(function* () {
-      const answer = yield* send("/v1/suites", { body: `"${"x".repeat(maxBodySize)}"` })
+      const answer = yield* send("/v1/suites", { body: `"${"x".repeat(defaults.body)}"` })
       assert.strictEqual(answer.status, 413)
       const { code, details } = problemOf(answer)
       assert.strictEqual(code, "TooLarge")
-      assert.deepStrictEqual(details, { what: "the body", size: maxBodySize + 2, limit: maxBodySize })
+      assert.deepStrictEqual(details, { what: "the body", size: defaults.body + 2, limit: defaults.body })
     })
   )
 
@@ -224,7 +224,7 @@ layer(TestServer.layer, { excludeTestServices: true, timeout: "30 seconds" })("e
       const answer = yield* sendChunked(url, "/v1/suites", Redacted.value(admin))
       assert.strictEqual(answer.status, 413)
       assert.include(answer.text, '"code":"TooLarge"')
-      assert.isBelow(answer.sent, 4 * maxBodySize)
+      assert.isBelow(answer.sent, 4 * defaults.body)
     })
   )
 

@@ -58,7 +58,7 @@ layer(TestServer.layer, { excludeTestServices: true, timeout: "30 seconds" })("t
       const operations = Object.entries(paths as Record<string, Record<string, Json>>).flatMap(([path, methods]) =>
         Object.entries(methods).map(([method, operation]) => ({ name: `${method} ${path}`, path, operation }))
       )
-      assert.lengthOf(operations, 26)
+      assert.lengthOf(operations, 27)
       for (const { name, operation, path } of operations) {
         assert.isString(operation["summary"], name)
         assert.isString(operation["description"], name)

@@ -13,7 +13,9 @@ import * as Serialization from "@muster/domain/Rpc/Serialization"
 import * as Authentication from "../../src/Auth/Authentication.ts"
 import * as Tokens from "../../src/Auth/Tokens.ts"
 import * as Cluster from "../../src/Cluster.ts"
+import * as Doctor from "../../src/Doctor.ts"
 import * as CoordinatorEntityLive from "../../src/Entities/CoordinatorEntityLive.ts"
+import * as DoctorEntityLive from "../../src/Entities/DoctorEntityLive.ts"
 import * as ManagerEntityLive from "../../src/Entities/ManagerEntityLive.ts"
 import * as SuiteEntityLive from "../../src/Entities/SuiteEntityLive.ts"
 import * as WorkerEntityLive from "../../src/Entities/WorkerEntityLive.ts"
@@ -52,7 +54,8 @@ const Actors = Layer.mergeAll(
   SuiteEntityLive.layer,
   ManagerEntityLive.layer,
   WorkerEntityLive.layer,
-  CoordinatorEntityLive.layer
+  CoordinatorEntityLive.layer,
+  DoctorEntityLive.layer
 )
 
 const Queries = Layer.mergeAll(
@@ -69,7 +72,7 @@ const ready = Effect.succeed({ ok: true, message: null })
 
 const info = ServerInfo.of({ version: "0.0.0", coordinator: "test", startedAt: "2026-01-31T00:00:00.000Z" })
 
-const Services = Queries.pipe(
+const Services = Layer.merge(Queries, Doctor.layer(10)).pipe(
   Layer.provideMerge(Layer.mergeAll(SuitesLive.layer, ManagersLive.layer)),
   Layer.provide(Actors),
   Layer.provide([Heartbeats.layer, ResidentSuites.layer]),

@@ -18,8 +18,8 @@ import * as Postgres from "./Postgres.ts"
 
 const main = fileURLToPath(new URL("../../src/main.ts", import.meta.url))
 
-const adminToken = "mst_admin_for-tests-only-0123456789"
-const enrolmentToken = "mst_enrolment_for-tests-only-01234"
+export const adminToken = "mst_admin_for-tests-only-0123456789"
+export const enrolmentToken = "mst_enrolment_for-tests-only-01234"
 
 const freePort = Effect.callback<number>((resume) => {
   const server = createServer()
@@ -65,6 +65,8 @@ const connectManager = Effect.fnUntraced(function* (port: number) {
 })
 
 export interface Coordinator {
+  readonly port: number
+  readonly pid: number
   readonly client: Effect.Success<ReturnType<typeof connectClient>>
   readonly manager: Effect.Success<ReturnType<typeof connectManager>>
   readonly signal: (signal: NodeJS.Signals) => Effect.Effect<void>
@@ -115,6 +117,8 @@ export const start = Effect.fnUntraced(function* (
     (ready) => ready
   )
   return {
+    port,
+    pid: child.pid ?? 0,
     client: yield* connectClient(port),
     manager: yield* connectManager(port),
     signal: (signal) => Effect.sync(() => void child.kill(signal)),

@@ -43,6 +43,8 @@ export const make = (id: SuiteId, seed: number): Life => {
   let state = decider.initial()
   let now = 1_700_000_000_000
   const attempts: Array<readonly [index: number, attempt: number]> = []
+  /** What was taken back from managers, who may hand its results in after all. */
+  const lost = new Map<ManagerId, Array<readonly [index: number, attempt: number]>>()
 
   const pick = <A>(all: ReadonlyArray<A>): A | undefined => all[below(all.length)]
   const some = <A>(all: ReadonlyArray<A>): ReadonlyArray<A> => all.filter(() => random() < 0.5)
@@ -76,7 +78,7 @@ export const make = (id: SuiteId, seed: number): Life => {
     const mine = held(manager)
     const ending = some(mine)
     const rest = mine.filter((one) => !ending.includes(one))
-    const late = pick(attempts)
+    const late = pick(lost.get(manager) ?? attempts) ?? pick(attempts)
     return {
       _tag: "ReportTasks",
       manager,
@@ -127,6 +129,10 @@ export const make = (id: SuiteId, seed: number): Life => {
       for (const [first, last, attempt] of event.leases) {
         for (let index = first; index <= last; index++) attempts.push([index, attempt])
       }
+    }
+    if (event._tag === "LeasesReturned" && event.reason === "manager_lost") {
+      const taken = held(event.manager).map(([index, attempt]) => [index, attempt] as const)
+      lost.set(event.manager, [...(lost.get(event.manager) ?? []), ...taken])
     }
     state = decider.evolve(state, event)
   }

@@ -4,13 +4,13 @@
  */
 import { spawn } from "node:child_process"
 import type { ChildProcess } from "node:child_process"
-import { existsSync, readFileSync } from "node:fs"
-import { constants as systemConstants } from "node:os"
+import { existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs"
+import { constants as systemConstants, tmpdir } from "node:os"
 import { dirname, join } from "node:path"
 import type { Duplex } from "node:stream"
 import { fileURLToPath } from "node:url"
 import { getSystemErrorName } from "node:util"
-import { Effect, Predicate } from "effect"
+import { Deferred, Effect, Predicate } from "effect"
 import type { Begun, Ended, Launcher, Make, Options, Start, Watcher } from "./Launcher.ts"
 
 /** Of the messages between the two. */
@@ -41,6 +41,62 @@ export const makeFrom =
         )
 
 export const make: Make = (options) => Effect.suspend(() => makeFrom(find())(options))
+
+/** How long a program that does nothing may take. */
+const probePatience = "5 seconds"
+
+/** Starts one program that does nothing, and tells why that did not work; nothing if it did. */
+export const probeOf = (binary: string | undefined): Effect.Effect<string | undefined> =>
+  Effect.scoped(
+    Effect.gen(function* () {
+      const directory = yield* Effect.acquireRelease(
+        Effect.sync(() => mkdtempSync(join(tmpdir(), "muster-probe-"))),
+        (path) => Effect.sync(() => rmSync(path, { recursive: true, force: true }))
+      )
+      const currentFile = join(directory, "current")
+      writeFileSync(currentFile, `${"0".padEnd(10)}\n`)
+      const broken = yield* Deferred.make<string>()
+      const launcher = yield* makeFrom(binary)({
+        scratch: { currentFile, file: (name) => join(directory, name) },
+        onBroken: (message) => Deferred.doneUnsafe(broken, Effect.succeed(message))
+      })
+      if (Predicate.isString(launcher)) return launcher
+      const program = Effect.callback<string | undefined>((resume) => {
+        launcher.launch(nothing(directory), {
+          onBegun: () => {},
+          onOutput: () => {},
+          onEnd: (end) => {
+            if (end._tag === "Refused") resume(Effect.succeed(`it could not start a program (${end.code})`))
+            else
+              resume(
+                Effect.succeed(end.exitCode === 0 ? undefined : `a program ended with ${end.exitCode ?? end.signal}`)
+              )
+          }
+        })
+      })
+      return yield* Effect.raceFirst(program, Deferred.await(broken))
+    })
+  ).pipe(
+    Effect.timeoutOrElse({
+      duration: probePatience,
+      orElse: () => Effect.succeed(`a program that does nothing did not end within ${probePatience}`)
+    })
+  )
+
+/** As `probeOf`, of the binary for this platform. */
+export const probe: Effect.Effect<string | undefined> = Effect.suspend(() => probeOf(find()))
+
+/** This program, asked for nothing but its version: there is no other that is surely there. */
+const nothing = (cwd: string): Start => ({
+  program: process.execPath,
+  name: "node",
+  args: ["--version"],
+  cwd,
+  sharedEnv: {},
+  env: {},
+  stdin: undefined,
+  tellAfter: 60_000
+})
 
 const begin = (binary: string, options: Options) =>
   Effect.callback<NativeLauncher | string>((resume) => {

@@ -51,6 +51,18 @@ const send = (bytes: Buffer, { parent = process.pid, version = "2" } = {}) =>
   })
 
 describe("the native launcher", () => {
+  it.live("is found to work, or why it does not", () =>
+    Effect.gen(function* () {
+      assert.isUndefined(yield* NativeLauncher.probe)
+      const broken = join(yield* temporaryDirectory, "launcher")
+      writeFileSync(broken, "#!/bin/sh\nexit 3\n", { mode: 0o755 })
+      assert.include((yield* NativeLauncher.probeOf(broken)) ?? "", "ended (exit code 3)")
+      chmodSync(broken, 0o644)
+      assert.include((yield* NativeLauncher.probeOf(broken)) ?? "", "EACCES")
+      assert.include((yield* NativeLauncher.probeOf(undefined)) ?? "", "there is no launcher for")
+    })
+  )
+
   it.live("does not guess what it was not told: it ends, and says why", () =>
     Effect.gen(function* () {
       const id = "\u0001\0\0\0"

@@ -1,0 +1,35 @@
+/** Numbers as findings show them. */
+
+const units = ["B", "KiB", "MiB", "GiB", "TiB"] as const
+
+export const bytes = (size: number): string => {
+  let value = size
+  let unit = 0
+  while (value >= 1024 && unit < units.length - 1) {
+    value /= 1024
+    unit++
+  }
+  return `${unit === 0 || value >= 100 ? Math.round(value) : value.toFixed(1)} ${units[unit]}`
+}
+
+export const percent = (part: number, whole: number): string => `${Math.floor((100 * part) / whole)} %`
+
+/** `4 ms`, `12 s`, `7 min`, `3 h`, `2 d`. */
+export const span = (milliseconds: number): string => {
+  const size = Math.abs(milliseconds)
+  if (size < 1_000) return `${Math.round(milliseconds * 10) / 10} ms`
+  for (const [limit, length, name] of [
+    [60_000, 1_000, "s"],
+    [3_600_000, 60_000, "min"],
+    [86_400_000, 3_600_000, "h"]
+  ] as const) {
+    if (size < limit) return `${Math.round((milliseconds * 10) / length) / 10} ${name}`
+  }
+  return `${Math.round((milliseconds * 10) / 86_400_000) / 10} d`
+}
+
+export const plural = (count: number, noun: string): string => `${count} ${noun}${count === 1 ? "" : "s"}`
+
+/** The first few of a list, and how many more there are. */
+export const few = (texts: ReadonlyArray<string>, most = 5): string =>
+  texts.length <= most ? texts.join(", ") : `${texts.slice(0, most).join(", ")} and ${texts.length - most} more`

@@ -38,7 +38,7 @@ const Database = Layer.unwrap(
 ).pipe(Layer.provide(NodeServices.layer))
 
 /** Types of events that no release has recorded yet. They leave this list with the release that records them. */
-const unreleased: ReadonlyArray<string> = []
+const unreleased: ReadonlyArray<string> = ["ManagerLied"]
 
 const bundleOf = (version: string) => `${logs}${version}.jsonl.gz`
 

@@ -15,6 +15,7 @@ import { EventStore } from "../../src/EventStore.ts"
 import * as Migrations from "../../src/Migrations.ts"
 import * as PgEventStore from "../../src/PgEventStore.ts"
 import * as Muster from "../support/Muster.ts"
+import { eventually } from "../support/Eventually.ts"
 import * as Postgres from "../support/Postgres.ts"
 
 const examine = (full = false) =>
@@ -190,10 +191,12 @@ layer(services, { excludeTestServices: true })("the doctor", (it) => {
           })
         yield* open("doctor-test-writer", "select pg_current_xact_id()")
         yield* open("doctor-test-reader", "select 1")
-        const found = yield* ServerFacts.gatherTransactions
-        const ours = (name: string) => found.filter(({ who }) => who.includes(name))
-        const [writer] = ours("doctor-test-writer")
-        const [reader] = ours("doctor-test-reader")
+        const ours = (found: Effect.Success<typeof ServerFacts.gatherTransactions>) =>
+          ["doctor-test-writer", "doctor-test-reader"].map((name) => found.find(({ who }) => who.includes(name)))
+        // A server process says that it is idle only after it has answered.
+        const [writer, reader] = ours(
+          yield* eventually(ServerFacts.gatherTransactions, (found) => ours(found).every((one) => one?.isIdle === true))
+        )
         assert.deepInclude(writer, { isIdle: true, holdsLog: true })
         assert.deepInclude(reader, { isIdle: true, holdsLog: false })
         assert.isBelow(writer?.milliseconds ?? Infinity, hours)

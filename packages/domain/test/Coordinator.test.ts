@@ -314,6 +314,23 @@ describe("a plan", () => {
       .givesNothing()
   })
 
+  it("assigns it anew to a manager that still gives it back when new tasks come, and leaves that alone for a while", () => {
+    const asked = releaseRequested("drained")
+    const again = { ...assigned, at: now + 7_000 }
+    const outcome = given(...working, drained, asked).when(announceSuite(1), { ...plan, now: now + 7_000 })
+    outcome.gives(again)
+    assert.deepStrictEqual(Coordinator.directives(outcome.state), [{ _tag: "Assign", ...ofSuite }])
+    given(...working, drained, asked, suiteQueued(1), again, drained, { ...asked, at: now + 7_001 }, suiteQueued(1))
+      .when({ ...plan, now: now + 7_002 })
+      .gives({ ...again, at: now + 7_002 })
+    const other = suiteQueued(8, 8, { suiteId: suite(2) })
+    const kept = given(...working, drained, asked, suiteQueued(1), again, drained, other)
+    kept.when({ ...plan, now: now + 13_999, linger: 60_000 }).givesNothing()
+    kept
+      .when({ ...plan, now: now + 14_000, linger: 60_000 })
+      .gives(releaseRequested("suite_waits", { waiting: suite(2), at: now + 14_000 }))
+  })
+
   it("leaves a suspected manager what it has", () => {
     given(...working, unavailable("not_ready"))
       .when(plan)

@@ -113,6 +113,13 @@ describe("a suite", () => {
       .gives(suiteQueued(8, 8, { workers: 2, managers: [manager(3)], priority: 5 }))
   })
 
+  it("is news again when its managers are not enough for all of its tasks any more", () => {
+    const served = given(...working, drained, suiteQueued(1, 4))
+    served.when(announceSuite(1, 4)).givesNothing()
+    served.when(announceSuite(1, 5)).gives(suiteQueued(1, 5))
+    given(suiteQueued(1, 4)).when(announceSuite(1, 5)).givesNothing()
+  })
+
   it("is news again when its waiting tasks have doubled or halved, or all of its tasks have doubled", () => {
     const known = given(suiteQueued(8, 12))
     known.when(announceSuite(8, 12)).givesNothing()

@@ -95,7 +95,8 @@ describe("a pool", () => {
     [Services, Weathers, Trickle],
     ([setup, weather, trickle]) => {
       const world = new PoolWorld(setup)
-      world.pass(30, weather)
+      // Old news, that a manager had nothing, has the pool wait for what never ends there. No actor's news is so late.
+      world.pass(30, { ...weather, delay: 0 })
       for (const { to, wait } of trickle) {
         if (to <= setup.suites.length) world.submit(to)
         world.pass(wait)
@@ -110,6 +111,7 @@ describe("a pool", () => {
     for (let n = 0; n < 10; n++) {
       world.submit(1)
       world.until(() => world.suites.get(suite(1))?.queued === 0, 3, "a queued task")
+      assert.deepInclude(world.machines[0], { running: 2, endless: 1 })
       world.pass(n)
     }
   })
@@ -120,6 +122,7 @@ describe("a pool", () => {
     world.pass(2)
     world.submit(1)
     world.until(() => world.suites.get(suite(1))?.queued === 0, 3, "a queued task")
+    assert.deepInclude(world.machines[0], { running: 2, endless: 1 })
   })
 
   it("lets a better suite wait for the manager, but not for ever", () => {

@@ -66,6 +66,29 @@ describe("a system whose managers and workers are killed", () => {
     })
   )
 
+  it.live("goes on with a suite of which one task never ends, however long nothing else was there to do", () =>
+    Effect.gen(function* () {
+      const system = yield* System.make
+      const coordinator = yield* system.coordinator({ env: { MUSTER_SUITE_LINGER: "100ms" } })
+      yield* system.manager({ urls: [coordinator.url], workers: 2 })
+      const client = yield* system.client(coordinator.url)
+      const suite = yield* client.createSuite({ name: "service" })
+      yield* client.submit(suite.id, [{ program: "/bin/sleep", args: ["infinity"] }])
+      yield* Wait.until("the service runs", client.getSuite(suite.id), ({ tasks }) => tasks.running === 1)
+      const wasAskedBack = (times: number) =>
+        Wait.until(
+          "the pool wants the manager back",
+          Stream.runCollect(client.listEvents({ stream: "coordinator-main" })),
+          (events) => events.filter(({ type }) => type === "ReleaseRequested").length >= times
+        )
+      for (const count of [1, 2]) {
+        yield* wasAskedBack(count)
+        yield* client.submit(suite.id, [{ program: "/bin/true" }])
+        yield* Wait.until("the task has run", client.getSuite(suite.id), ({ tasks }) => tasks.succeeded === count)
+      }
+    })
+  )
+
   it.live("records the signal of a killed worker, replaces it, and runs the task again", () =>
     Effect.gen(function* () {
       const system = yield* System.make

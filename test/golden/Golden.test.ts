@@ -122,7 +122,6 @@ const evidence: ReadonlyArray<string> = [
   "ManagerRemoved.at",
   "ManagerShutdownRequested.actor",
   "ManagerUnavailable.at",
-  "ReleaseRequested.at",
   "ReleaseRequested.reason",
   "SuiteAssigned.at",
   "SuiteAssigned.refused",

@@ -359,7 +359,8 @@ export class LogInvariants {
       case "ManagerAssigned":
         ofSession(event.epoch)
         if (!manager.isReady) this.report("work comes after ready", `${name} in session ${event.epoch}`)
-        if (manager.suiteId !== null)
+        // The same one again: it was to give it back, and goes on.
+        if (manager.suiteId !== null && manager.suiteId !== event.suiteId)
           this.report("a manager has one suite", `${name}: ${manager.suiteId}, ${event.suiteId}`)
         manager.suiteId = event.suiteId
         return
@@ -388,7 +389,8 @@ export class LogInvariants {
   private addPool(event: CoordinatorEvent): void {
     if (event._tag === "SuiteAssigned") {
       const before = this.assignments.get(event.managerId)
-      if (before !== undefined) {
+      const isAnew = before?.suiteId === event.suiteId && before.epoch === event.epoch
+      if (before !== undefined && !isAnew) {
         this.report("the pool gives a manager one suite", `${event.managerId}: ${before.suiteId}, ${event.suiteId}`)
       }
       this.assignments.set(event.managerId, { epoch: event.epoch, suiteId: event.suiteId })

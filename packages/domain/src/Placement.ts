@@ -7,6 +7,10 @@
  * machines that it has are fewer than its unfinished tasks, so a small suite never takes many machines, and many suites
  * share many machines. Nothing is taken away from a suite that has tasks waiting.
  *
+ * A machine that was asked to give its suite back goes on with what runs there, which may be for ever. When tasks of the
+ * suite wait again meanwhile, it is assigned anew if it would get the same suite anyway once it is free, or if a better
+ * suite has waited for it for so long that it may wait for ever.
+ *
  * Planning what was just planned gives nothing: assigned machines are no longer free, and one that was asked to give
  * its suite back counts as on its way to whoever waits.
  */
@@ -90,6 +94,10 @@ export interface Held {
   readonly slots: number
   /** Asked to give it back. */
   readonly releasing: boolean
+  /** When a plan asked for that; absent: none did, and no plan assigns it anew. */
+  readonly askedAt?: number
+  /** Until when it is not asked for others to give it back: the last time was in vain. */
+  readonly keptUntil?: number
 }
 
 /** A manager as the planner sees it. */
@@ -152,6 +160,15 @@ export const maxRefused = 8
 
 /** For how long a manager is not offered a suite that it gave back unasked. Milliseconds. */
 export const giveBackPause = 5_000
+
+/**
+ * For how long others count on a manager that was asked to give its suite back. What runs there has not ended by then and
+ * may never. Milliseconds.
+ */
+export const releasePatience = 30_000
+
+/** Until when a manager that was asked to give its suite back in vain is left alone: as long as that took, or a while. */
+export const keptUntil = (askedAt: number, at: number): number => at + Math.max(giveBackPause, at - askedAt)
 
 /** Best first. */
 const byMerit = (a: Demand, b: Demand): number =>
@@ -221,6 +238,18 @@ class Candidates {
     return this.#left === 0
   }
 
+  /** Takes this one; answers whether it was left. */
+  claim(offer: Offer): boolean {
+    const place = this.#places.get(offer.managerId)
+    if (place === undefined) return false
+    const word = this.#free[place >>> 5] ?? 0
+    const bit = 1 << (place & 31)
+    if ((word & bit) === 0) return false
+    this.#free[place >>> 5] = word & ~bit
+    this.#left--
+    return true
+  }
+
   /** Takes managers for a suite, one after the other, as long as it is `wanted`. */
   take(demand: Demand, now: number, wanted: () => boolean, take: (offer: Offer) => void): void {
     const masks = this.#masksOf(demand)
@@ -233,8 +262,7 @@ class Candidates {
         bits &= bits - 1
         const offer = this.#offers[place]
         if (offer === undefined || pause(demand, offer, now) !== undefined) continue
-        this.#free[word] = (this.#free[word] ?? 0) & ~(1 << (place % 32))
-        this.#left--
+        this.claim(offer)
         take(offer)
       }
     }
@@ -281,6 +309,8 @@ class Draft {
   /** What managers have once the plan is carried out, where that is not what they have now. */
   readonly changed = new Map<ManagerId, Held>()
   readonly releases: Array<Release> = []
+  /** Managers that get a suite, or the same one anew. */
+  readonly assigned: Array<Offer> = []
 
   constructor(snapshot: Snapshot) {
     this.snapshot = snapshot
@@ -302,10 +332,10 @@ class Draft {
     this.slots.set(suiteId, (this.slots.get(suiteId) ?? 0) + slots)
   }
 
-  assign(demand: Demand, offer: Offer): void {
-    const slots = slotsFor(demand, offer)
+  assign(demand: Demand, offer: Offer, slots = slotsFor(demand, offer)): void {
     this.keep(demand.suiteId, slots)
     this.changed.set(offer.managerId, { suiteId: demand.suiteId, slots, releasing: false })
+    this.assigned.push(offer)
   }
 
   release(offer: Offer, held: Held, release: Pick<Release, "reason" | "waiting">): void {
@@ -358,6 +388,7 @@ export const plan = (snapshot: Snapshot): Plan => {
   const free: Array<Offer> = []
   /** Will be free soon, or could be: nothing of what they have waits. */
   const soon: Array<Offer> = []
+  const leaving: Leaving = new Map()
   for (const offer of draft.managers) {
     const held = offer.assignment
     const isAvailable = unavailable(offer) === undefined
@@ -366,16 +397,22 @@ export const plan = (snapshot: Snapshot): Plan => {
       continue
     }
     const demand = draft.suites.get(held.suiteId)
-    const reason = held.releasing ? undefined : mustRelease(demand, offer, snapshot)
-    if (reason !== undefined) draft.release(offer, held, { reason })
-    const isKept = !held.releasing && reason === undefined
-    if (isKept) draft.keep(held.suiteId, held.slots)
-    if (isAvailable && !(isKept && demand?.drainedAt === null)) soon.push(offer)
+    const reason = mustRelease(demand, offer, snapshot)
+    if (reason !== undefined && !held.releasing) draft.release(offer, held, { reason })
+    const stays = !held.releasing && reason === undefined
+    if (stays) draft.keep(held.suiteId, held.slots)
+    if (!isAvailable || (stays && (demand?.drainedAt === null || isKept(held, snapshot.now)))) continue
+    if (!isStuck(held, snapshot.now)) soon.push(offer)
+    if (!stays && reason === undefined && demand?.drainedAt === null && held.askedAt !== undefined) {
+      const same = leaving.get(held.suiteId)
+      if (same === undefined) leaving.set(held.suiteId, [offer])
+      else same.push(offer)
+    }
   }
   if (free.length > 0) assignFree(draft, free)
-  if (soon.length > 0) releaseForOthers(draft, soon)
+  if (soon.length > 0 || leaving.size > 0) settleComing(draft, soon, leaving)
   return {
-    assignments: free.flatMap((offer) => {
+    assignments: draft.assigned.flatMap((offer) => {
       const held = draft.changed.get(offer.managerId)
       if (held === undefined) return []
       const { slots, suiteId } = held
@@ -399,15 +436,34 @@ const assignFree = (draft: Draft, free: ReadonlyArray<Offer>): void => {
   }
 }
 
-/** Frees managers of drained suites for suites that found no free one. Those on their way out already count for them. */
-const releaseForOthers = (draft: Draft, soon: ReadonlyArray<Offer>): void => {
+/** Managers that were asked to give back a suite of which tasks wait again. */
+type Leaving = Map<SuiteId, Array<Offer>>
+
+/** Nobody counts any more on what it was asked to give back. */
+const isStuck = ({ askedAt, releasing }: Held, now: number): boolean =>
+  releasing && askedAt !== undefined && now - askedAt >= releasePatience
+
+const isKept = ({ keptUntil: until, releasing }: Held, now: number): boolean =>
+  !releasing && until !== undefined && now < until
+
+/**
+ * For suites that found no free manager, best first: those that are giving the suite back take it anew, unless a better
+ * one counts on them; and managers of drained suites are freed. Those on their way out already count.
+ */
+const settleComing = (draft: Draft, soon: ReadonlyArray<Offer>, leaving: Leaving): void => {
+  const { now } = draft.snapshot
   const candidates = new Candidates(soon)
   for (const demand of draft.waiting) {
-    if (candidates.exhausted) return
+    for (const offer of leaving.get(demand.suiteId) ?? []) {
+      const held = offer.assignment
+      if (held === null || !draft.wants(demand)) break
+      if (isStuck(held, now) || candidates.claim(offer)) draft.assign(demand, offer, held.slots)
+    }
+    if (candidates.exhausted) continue
     let coming = draft.slotsOf(demand)
     candidates.take(
       demand,
-      draft.snapshot.now,
+      now,
       () => coming < demand.pending,
       (offer) => {
         coming += slotsFor(demand, offer)

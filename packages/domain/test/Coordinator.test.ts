@@ -113,6 +113,13 @@ describe("a suite", () => {
       .gives(suiteQueued(8, 8, { workers: 2, managers: [manager(3)], priority: 5 }))
   })
 
+  it("is news again when its managers are not enough for all of its tasks any more", () => {
+    const served = given(...working, drained, suiteQueued(1, 4))
+    served.when(announceSuite(1, 4)).givesNothing()
+    served.when(announceSuite(1, 5)).gives(suiteQueued(1, 5))
+    given(suiteQueued(1, 4)).when(announceSuite(1, 5)).givesNothing()
+  })
+
   it("is news again when its waiting tasks have doubled or halved, or all of its tasks have doubled", () => {
     const known = given(suiteQueued(8, 12))
     known.when(announceSuite(8, 12)).givesNothing()
@@ -312,6 +319,23 @@ describe("a plan", () => {
     given(...working, drained)
       .when(announceSuite(1), { ...plan, now: now + 60_000 })
       .givesNothing()
+  })
+
+  it("assigns it anew to a manager that still gives it back when new tasks come, and leaves that alone for a while", () => {
+    const asked = releaseRequested("drained")
+    const again = { ...assigned, at: now + 7_000 }
+    const outcome = given(...working, drained, asked).when(announceSuite(1), { ...plan, now: now + 7_000 })
+    outcome.gives(again)
+    assert.deepStrictEqual(Coordinator.directives(outcome.state), [{ _tag: "Assign", ...ofSuite }])
+    given(...working, drained, asked, suiteQueued(1), again, drained, { ...asked, at: now + 7_001 }, suiteQueued(1))
+      .when({ ...plan, now: now + 7_002 })
+      .gives({ ...again, at: now + 7_002 })
+    const other = suiteQueued(8, 8, { suiteId: suite(2) })
+    const kept = given(...working, drained, asked, suiteQueued(1), again, drained, other)
+    kept.when({ ...plan, now: now + 13_999, linger: 60_000 }).givesNothing()
+    kept
+      .when({ ...plan, now: now + 14_000, linger: 60_000 })
+      .gives(releaseRequested("suite_waits", { waiting: suite(2), at: now + 14_000 }))
   })
 
   it("leaves a suspected manager what it has", () => {

@@ -314,6 +314,30 @@ describe("assignment", () => {
       .givesNothing()
   })
 
+  it("that shall be given back is kept when it is assigned anew, until it is cleaned up", () => {
+    const leaving = [...busy, releasing]
+    given(...leaving)
+      .when(assign(1))
+      .gives({ _tag: "ManagerAssigned", epoch: one, suiteId: suite(1), at: now })
+    const kept = given(...leaving, assigned)
+    kept.when(assign(1)).givesNothing()
+    kept.when(unassign(1)).gives({ ...releasing, at: now })
+    given(...leaving, suspected)
+      .when(assign(1))
+      .givesNothing()
+    given(...leaving, draining)
+      .when(assign(1))
+      .givesNothing()
+    given(
+      ...leaving,
+      { ...step, from: "idle", to: "preparing" },
+      { ...step, from: "preparing", to: "executing" },
+      { ...step, from: "executing", to: "cleanup" }
+    )
+      .when(assign(1))
+      .givesNothing()
+  })
+
   it("is not taken by a manager that cannot run it", () => {
     const refused = (reason: Manager.ManagerNotAvailable["reason"]) =>
       new Manager.ManagerNotAvailable({ managerId, reason })

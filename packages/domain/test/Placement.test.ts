@@ -262,6 +262,50 @@ describe("a manager", () => {
     ])
   })
 
+  // A task that runs for ever keeps a manager from giving its suite back.
+  it("that gives its suite back keeps it when tasks of it wait again and nobody better does", () => {
+    const leaving = offer(1, { assignment: has(1, { releasing: true, askedAt: now }) })
+    const again = (suites: ReadonlyArray<Placement.Demand>, managers = [leaving], at = now + 1) =>
+      pairs(plan(suites, managers, at))
+    assert.deepStrictEqual(again([demand(1)]), { 1: 1 })
+    assert.deepStrictEqual(again([demand(1), demand(2)]), { 1: 1 })
+    assert.deepStrictEqual(again([demand(1), demand(2, { priority: 1 })]), {})
+    assert.deepStrictEqual(again([demand(1), demand(2, { priority: 1, tags: ["gpu"] })]), { 1: 1 })
+    assert.deepStrictEqual(again([demand(1, { drainedAt: now })]), {})
+    assert.deepStrictEqual(again([demand(1, { pending: 4 })], [leaving, offer(2)]), { 2: 1 })
+    assert.deepStrictEqual(again([demand(1)], [{ ...leaving, draining: true }]), {})
+    assert.deepStrictEqual(again([demand(1)], [{ ...leaving, ready: false }]), {})
+    assert.deepStrictEqual(again([demand(1, { tags: ["gpu"] })], [leaving]), {})
+    // Nobody assigned it that one.
+    assert.deepStrictEqual(again([demand(1)], [offer(1, { assignment: has(1, { releasing: true }) })]), {})
+  })
+
+  it("that gives its suite back for a better one does not do so for ever", () => {
+    const leaving = offer(1, { assignment: has(1, { releasing: true, askedAt: now }) })
+    const better = demand(2, { priority: 1, pending: 4 })
+    const after = (millis: number) => plan([demand(1), better], [leaving], now + millis)
+    assert.deepStrictEqual(pairs(after(Placement.releasePatience - 1)), {})
+    assert.deepStrictEqual(pairs(after(Placement.releasePatience)), { 1: 1 })
+    // The better one counts on another manager instead.
+    const idle = offer(2, { assignment: has(3) })
+    const suites = [
+      demand(1, { drainedAt: now }),
+      better,
+      demand(3, { drainedAt: now + Placement.releasePatience - 1 })
+    ]
+    assert.deepStrictEqual(plan(suites, [leaving, idle], now + Placement.releasePatience - 1).releases, [])
+    assert.deepStrictEqual(plan(suites, [leaving, idle], now + Placement.releasePatience).releases, [
+      { managerId: manager(2), suiteId: suite(3), reason: "suite_waits", waiting: suite(2) }
+    ])
+  })
+
+  it("that was asked in vain for others is left alone for a while", () => {
+    const kept = offer(1, { assignment: has(1, { keptUntil: now + 10 }) })
+    const suites = [demand(1, { drainedAt: now }), demand(2)]
+    assert.deepStrictEqual(plan(suites, [kept], now + 9).releases, [])
+    assert.strictEqual(plan(suites, [kept], now + 10).releases[0]?.reason, "suite_waits")
+  })
+
   it("that drains gets nothing and gives back what it has", () => {
     const made = plan(
       [demand(1)],
@@ -316,7 +360,13 @@ describe("any suites and managers", () => {
     ready: Schema.Literals([true, true, true, false]),
     draining: Schema.Literals([false, false, false, true]),
     assignment: Schema.NullOr(
-      Schema.Struct({ suiteId: SuiteIds, slots: Schema.Literals([1, 4]), releasing: Schema.Boolean })
+      Schema.Struct({
+        suiteId: SuiteIds,
+        slots: Schema.Literals([1, 4]),
+        releasing: Schema.Boolean,
+        askedAt: Schema.optionalKey(Schema.Literals([start - Placement.releasePatience, start - 1])),
+        keptUntil: Schema.optionalKey(Schema.Literals([start - 1, start + 1]))
+      })
     ),
     givenBack: Schema.Union([Schema.Tuple([]), Schema.Tuple([Schema.Tuple([SuiteIds, Schema.Literal(start - 1)])])])
   })
@@ -339,13 +389,21 @@ describe("any suites and managers", () => {
     before.map((given) => {
       const assigned = assignments.find(({ managerId }) => managerId === given.managerId)
       if (assigned !== undefined) {
-        assert.isNull(given.assignment)
-        return { ...given, assignment: { suiteId: assigned.suiteId, slots: assigned.slots, releasing: false } }
+        const { slots, suiteId } = assigned
+        const askedAt = given.assignment?.askedAt
+        if (given.assignment === null) return { ...given, assignment: { suiteId, slots, releasing: false } }
+        assert.deepInclude(given.assignment, { suiteId, slots, releasing: true })
+        if (askedAt === undefined) return assert.fail("no plan asked for it")
+        const keptUntil = Placement.keptUntil(askedAt, now)
+        return { ...given, assignment: { suiteId, slots, releasing: false, keptUntil } }
       }
       const released = releases.find(({ managerId }) => managerId === given.managerId)
       if (released === undefined) return given
       assert.deepInclude(given.assignment, { suiteId: released.suiteId, releasing: false })
-      return { ...given, assignment: given.assignment === null ? null : { ...given.assignment, releasing: true } }
+      return {
+        ...given,
+        assignment: given.assignment === null ? null : { ...given.assignment, releasing: true, askedAt: now }
+      }
     })
 
   it.prop(
@@ -373,7 +431,7 @@ describe("any suites and managers", () => {
   )
 
   it.prop(
-    "only free and ready managers get a suite, and only one that waits, that they match and that can use them",
+    "only free managers and those that give that suite back get one, if they are ready, and only one that waits, that they match and that can use them",
     [suites, managers],
     ([demands, offers]) => {
       const slots = new Map<SuiteId, number>()
@@ -387,7 +445,10 @@ describe("any suites and managers", () => {
       for (const assigned of made.assignments) {
         const asked = demands.find(({ suiteId }) => suiteId === assigned.suiteId)
         const given = offers.find(({ managerId }) => managerId === assigned.managerId)
-        assert.deepInclude(given, { assignment: null, ready: true, draining: false })
+        assert.deepInclude(given, { ready: true, draining: false })
+        if (given?.assignment !== null) {
+          assert.deepInclude(given?.assignment, { suiteId: assigned.suiteId, releasing: true })
+        }
         assert.deepInclude(asked, { drainedAt: null })
         assert.includeMembers([...(given?.tags ?? [])], [...(asked?.tags ?? [])])
         assert.isTrue(asked?.managers?.includes(assigned.managerId) ?? true)

@@ -2,10 +2,10 @@
  * Which suite runs on this machine: takes the coordinator's directives and leads one suite after the other through the
  * steps of `Activity`.
  *
- * Directives say what shall be. One that asks for what is so already changes nothing, and one that comes while a suite is
- * on its way out is taken when it is gone.
+ * Directives say what shall be. One that asks for what is so already changes nothing. One that comes while a suite is on
+ * its way out is taken when it is gone, except that the same suite stays if its tasks still run.
  */
-import { Context, Effect, Layer, Queue, Result } from "effect"
+import { Context, Effect, Latch, Layer, Queue, Result } from "effect"
 import type { Directive } from "@muster/domain/Manager/Directive"
 import type { SuiteId } from "@muster/domain/Suite/Id"
 import { leaseOf } from "@muster/domain/Suite/Spec"
@@ -43,6 +43,10 @@ interface Current {
   readonly suiteId: SuiteId
   /** It takes no more tasks and goes when what runs has ended. */
   isLeaving: boolean
+  /** Nothing of it is left to run: it cannot stay any more. */
+  isGone: boolean
+  /** Open when it is to stay after all. */
+  readonly stays: Latch.Latch
 }
 
 type Message = Order | { readonly _tag: "SuiteLeft" }
@@ -74,35 +78,52 @@ const make = Effect.gen(function* () {
   const keepLogs = (suiteId: SuiteId) =>
     machine.keepLogs(suiteId).pipe(Effect.catch((error) => Effect.logError(error.message)))
 
+  /** Nothing runs, and the coordinator knows how everything ended: it is to know before it hears that nothing is left. */
+  const finished = Effect.andThen(
+    pool.idle,
+    reporter.settled(() => true)
+  )
+
   /** Leads a suite from its arrival until nothing of it is left. */
-  const lead = Effect.fn("Assignment.lead")(function* ({ spec, suiteId }: Assigned) {
+  const lead = Effect.fn("Assignment.lead")(function* ({ spec, suiteId }: Assigned, here: Current) {
     const workers = spec.workers ?? config.workers
     step({ activity: "preparing", suiteId })
     yield* keepLogs(suiteId)
     yield* hooks.prepare(suiteId, spec)
     step({ activity: "executing" })
     yield* pool.useSuite({ suiteId, defaults: spec.defaults ?? {}, lease: leaseOf(spec) }, workers)
-    yield* prefetch.run(suiteId, workers)
-    yield* pool.idle
+    while (!here.isGone) {
+      here.stays.closeUnsafe()
+      if (!here.isLeaving) yield* prefetch.run(suiteId, workers)
+      here.isGone = yield* Effect.raceFirst(Effect.as(finished, true), Effect.as(here.stays.await, false))
+      if (here.stays.isOpen()) here.isGone = false
+    }
     lease.use(undefined, 0)
-    // The coordinator is to know how everything ended before it hears that nothing is left.
-    yield* reporter.settled(() => true)
     step({ activity: "cleanup" })
     yield* keepLogs(suiteId)
     pool.leaveSuite(suiteId)
     yield* hooks.cleanup(suiteId, spec)
     step({ activity: "idle" })
-    announcer.say({ _tag: "Released", suiteId })
   })
 
   const begin = Effect.fnUntraced(function* (order: Assigned) {
-    current = { suiteId: order.suiteId, isLeaving: false }
-    yield* lead(order).pipe(Effect.andThen(Queue.offer(inbox, { _tag: "SuiteLeft" })), Effect.forkScoped)
+    current = { suiteId: order.suiteId, isLeaving: false, isGone: false, stays: Latch.makeUnsafe(false) }
+    yield* lead(order, current).pipe(Effect.andThen(Queue.offer(inbox, { _tag: "SuiteLeft" })), Effect.forkScoped)
   })
 
   const leave = () => {
-    if (current !== undefined) current.isLeaving = true
+    if (current !== undefined) {
+      current.isLeaving = true
+      current.stays.closeUnsafe()
+    }
     prefetch.close()
+  }
+
+  const stay = (here: Current) => {
+    next = undefined
+    if (!here.isLeaving) return
+    here.isLeaving = false
+    here.stays.openUnsafe()
   }
 
   const carryOut = Effect.fnUntraced(function* (message: Message) {
@@ -110,7 +131,7 @@ const make = Effect.gen(function* () {
       case "Assigned":
         if (isClosed) return
         if (current === undefined) return yield* begin(message)
-        if (current.suiteId === message.suiteId && !current.isLeaving) return
+        if (current.suiteId === message.suiteId && !current.isGone) return stay(current)
         next = message
         return leave()
       case "Release":
@@ -124,10 +145,14 @@ const make = Effect.gen(function* () {
       case "Drain":
         return prefetch.drain(message.draining)
       case "SuiteLeft": {
-        const order = next
+        const order = isClosed ? undefined : next
+        // The same one again was told to stay when it could not any more: the coordinator has not taken it away.
+        if (current !== undefined && current.suiteId !== order?.suiteId) {
+          announcer.say({ _tag: "Released", suiteId: current.suiteId })
+        }
         current = undefined
         next = undefined
-        if (order !== undefined && !isClosed) yield* begin(order)
+        if (order !== undefined) yield* begin(order)
       }
     }
   })

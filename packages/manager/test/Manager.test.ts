@@ -210,6 +210,37 @@ describe("directives", () => {
     })
   )
 
+  it.live("a suite that is assigned anew while it is on its way out stays, beside what still runs", () =>
+    Effect.gen(function* () {
+      const { coordinator, directory } = yield* executing({ spec: { workers: 2 } })
+      const gate = Path.join(directory, "gate")
+      coordinator.submit([shell(`while [ ! -e ${gate} ]; do sleep 0.01; done`)])
+      yield* coordinator.until("a start", () => coordinator.started.has(0))
+      for (const index of range(3)) {
+        coordinator.say({ _tag: "Release", suiteId: suite })
+        // One after the other, and one on the heels of the other.
+        if (index === 0) {
+          const { length } = coordinator.leaseCalls
+          yield* coordinator.until("the end of its calls", () => coordinator.leaseCalls.length > length)
+        }
+        if (index === 2) {
+          coordinator.assign(suite, { workers: 2 })
+          coordinator.say({ _tag: "Release", suiteId: suite })
+        }
+        coordinator.assign(suite, { workers: 2 })
+        coordinator.submit([noop])
+        yield* coordinator.until(`result ${index + 1}`, () => coordinator.results.has(index + 1))
+      }
+      assert.isFalse(coordinator.results.has(0))
+      assert.deepStrictEqual(coordinator.activities, ["preparing", "executing"])
+      coordinator.say({ _tag: "Release", suiteId: suite })
+      yield* Effect.promise(() => FileSystem.writeFile(gate, ""))
+      yield* coordinator.until("release", () => coordinator.released.length === 1)
+      assert.strictEqual(coordinator.results.get(0)?.outcome, "succeeded")
+      assert.deepStrictEqual(coordinator.activities, ["preparing", "executing", "cleanup", "idle"])
+    })
+  )
+
   it.live("a suite that has ended is released without being told", () =>
     Effect.gen(function* () {
       const { coordinator } = yield* executing()

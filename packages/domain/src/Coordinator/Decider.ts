@@ -41,7 +41,8 @@ const announceSuite = (state: State, command: Commands.AnnounceSuite): Events =>
   const { suiteId, now: at } = command
   const known = state.suites.get(suiteId)
   if (command.queued > 0) {
-    return known === undefined || known.drainedAt !== null || isNews(known, command) ? [suiteQueued(command)] : nothing
+    const isKnown = known?.drainedAt === null && !isNews(known, command) && !outgrows(state, known, command)
+    return isKnown ? nothing : [suiteQueued(command)]
   }
   if (known === undefined) return nothing
   if (command.pending <= 0) return known.ended ? nothing : [{ _tag: "SuiteEnded", suiteId, at }]
@@ -80,6 +81,16 @@ const isNews = (known: Suite, command: Commands.AnnounceSuite): boolean =>
   (command.workers ?? null) !== known.workers ||
   !isSameList(command.tags, known.tags) ||
   !isSameList(command.managers ?? null, known.managers)
+
+/** Whether the managers that have the suite were enough for the tasks that were known, and are not for those there are. */
+const outgrows = (state: State, known: Suite, command: Commands.AnnounceSuite): boolean => {
+  if (pendingOf(command) <= known.pending) return false
+  let slots = 0
+  for (const { assignment } of state.managers.values()) {
+    if (assignment?.suiteId === known.suiteId && !assignment.releasing) slots += assignment.slots
+  }
+  return known.pending <= slots && slots < pendingOf(command)
+}
 
 const isSameList = (a: ReadonlyArray<string> | null, b: ReadonlyArray<string> | null): boolean =>
   a === null || b === null ? a === b : a.length === b.length && a.every((item, place) => item === b[place])

@@ -64,7 +64,7 @@ export const ManagerRemoved = Schema.TaggedStruct("ManagerRemoved", {
   at: Timestamp
 })
 
-/** A manager shall run a suite. */
+/** A manager shall run a suite: a free one, or one that was asked to give this suite back and still has it. */
 export const SuiteAssigned = Schema.TaggedStruct("SuiteAssigned", {
   managerId: ManagerId,
   epoch: Epoch,

@@ -2,7 +2,7 @@
  * How each event changes a pool. Total and silent: what cannot happen changes nothing. Entries are replaced, never
  * changed, so whoever has one keeps what it saw.
  */
-import { giveBackPause } from "../Placement.ts"
+import { giveBackPause, keptUntil } from "../Placement.ts"
 import type { SuiteId } from "../Suite/Id.ts"
 import type { CoordinatorEvent, ManagerAvailable, ManagerUnavailable, SuiteQueued } from "./Events.ts"
 import { maxGone } from "./State.ts"
@@ -45,11 +45,15 @@ export const evolve = (state: State, event: CoordinatorEvent): State => {
       break
     }
     case "SuiteAssigned":
-      changeManager(state, event, (manager) =>
-        manager.assignment === null && state.suites.has(event.suiteId)
-          ? { ...manager, assignment: { suiteId: event.suiteId, slots: event.slots, releasing: false } }
-          : manager
-      )
+      changeManager(state, event, (manager) => {
+        const { at, slots, suiteId } = event
+        if (!state.suites.has(suiteId)) return manager
+        const held = manager.assignment
+        if (held === null) return { ...manager, assignment: { suiteId, slots, releasing: false } }
+        if (held.suiteId !== suiteId || held.askedAt === undefined || !held.releasing) return manager
+        const assignment = { suiteId, slots, releasing: false, keptUntil: keptUntil(held.askedAt, at) }
+        return { ...manager, assignment }
+      })
       break
     case "ReleaseRequested":
       changeManager(state, event, (manager) => {
@@ -57,8 +61,9 @@ export const evolve = (state: State, event: CoordinatorEvent): State => {
         if (manager.assignment === null) {
           return { ...manager, assignment: { suiteId: event.suiteId, slots: 0, releasing: true } }
         }
-        return manager.assignment.suiteId === event.suiteId && !manager.assignment.releasing
-          ? { ...manager, assignment: { ...manager.assignment, releasing: true } }
+        const { releasing, slots, suiteId } = manager.assignment
+        return suiteId === event.suiteId && !releasing
+          ? { ...manager, assignment: { suiteId, slots, releasing: true, askedAt: event.at } }
           : manager
       })
       break

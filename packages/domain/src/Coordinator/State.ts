@@ -31,7 +31,11 @@ export const Assignment = Schema.Struct({
   suiteId: SuiteId,
   slots: Schema.Int,
   /** Asked to give it back. */
-  releasing: Schema.Boolean
+  releasing: Schema.Boolean,
+  /** When a plan asked for that. */
+  askedAt: Schema.optionalKey(Timestamp),
+  /** It was asked in vain, and is left alone until then. */
+  keptUntil: Schema.optionalKey(Timestamp)
 })
 export type Assignment = typeof Assignment.Type
 

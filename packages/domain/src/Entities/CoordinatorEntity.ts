@@ -31,7 +31,9 @@ export const CoordinatorEntity = Entity.make("Coordinator", [
       workers: Schema.Int,
       ready: Schema.Boolean,
       draining: Schema.Boolean,
-      assignedSuite: Schema.NullOr(SuiteId)
+      assignedSuite: Schema.NullOr(SuiteId),
+      /** It has been asked to give that back. */
+      releasing: Schema.optionalKey(Schema.Boolean)
     },
     error: Unavailable
   }),

@@ -187,15 +187,26 @@ const releaseRequested = (epoch: Epoch, suiteId: Commands.Unassign["suiteId"], a
 const assign = (state: Connected, { lease, suiteId, now }: Commands.Assign): Decision => {
   const { id, session } = state
   const { assignment, epoch } = session
-  if (assignment?.suiteId === suiteId) return nothing
+  if (assignment?.suiteId === suiteId) {
+    // What is being cleaned up goes all the way; whoever wants it still says so again.
+    const goesOn = assignment.releasing && session.activity !== "cleanup" && unavailable(state) === undefined
+    return goesOn ? gives(assigned(epoch, suiteId, assignment.lease, now)) : nothing
+  }
   // The coordinator decides who runs what, so another suite is in the way: it goes first, and the coordinator, which
   // says what it wants until it has it, is accepted later.
   if (assignment !== null)
     return assignment.releasing ? nothing : gives(releaseRequested(epoch, assignment.suiteId, now))
   const reason = unavailable(state)
   if (reason !== undefined) return Result.fail(new ManagerNotAvailable({ managerId: id, reason }))
-  return gives({ _tag: "ManagerAssigned", epoch, suiteId, ...(lease === undefined ? {} : { lease }), at: now })
+  return gives(assigned(epoch, suiteId, lease, now))
 }
+
+const assigned = (
+  epoch: Epoch,
+  suiteId: Commands.Assign["suiteId"],
+  lease: Commands.Assign["lease"],
+  at: number
+): ManagerEvent => ({ _tag: "ManagerAssigned", epoch, suiteId, ...(lease === undefined ? {} : { lease }), at })
 
 const unavailable = ({ _tag, draining, session }: Connected): ManagerNotAvailable["reason"] | undefined => {
   if (_tag === "Suspected") return "suspected"

@@ -84,6 +84,7 @@ export const ManagerLeft = Schema.TaggedStruct("ManagerLeft", {
   at: Timestamp
 })
 
+/** The session has this suite: a free one, or one that was asked to give it back and keeps it. */
 export const ManagerAssigned = Schema.TaggedStruct("ManagerAssigned", {
   epoch: Epoch,
   suiteId: SuiteId,

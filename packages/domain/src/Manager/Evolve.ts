@@ -33,7 +33,9 @@ export const evolve = (state: State, event: ManagerEvent): State => {
       return state._tag !== "Offline" && state.session.epoch === event.epoch ? ended(state, event) : state
     case "ManagerAssigned":
       return inSession(state, event, (session) =>
-        session.assignment === null ? { ...session, assignment: assignmentOf(event) } : session
+        session.assignment === null || (session.assignment.suiteId === event.suiteId && session.assignment.releasing)
+          ? { ...session, assignment: assignmentOf(event) }
+          : session
       )
     case "ManagerReleaseRequested":
       return inSession(state, event, (session) =>

@@ -1,6 +1,7 @@
 /**
  * A pool with its managers and suites in one place, where messages get lost, come twice and come late. The pool and the
- * managers are the real deciders; suites are numbers of tasks. One round is one second.
+ * managers are the real deciders; suites are numbers of tasks. One round is one second, and so is a task, unless it is
+ * endless.
  */
 import { assert } from "@effect/vitest"
 import { Result } from "effect"
@@ -31,6 +32,8 @@ export interface Setup {
     readonly tags: ReadonlyArray<string>
     readonly tasks: number
     readonly priority?: number
+    /** Tasks beside these that never end, begun before them. */
+    readonly endless?: number
   }>
 }
 
@@ -40,6 +43,8 @@ interface Machine {
   state: Manager.State
   instance: number
   running: number
+  /** How many of these never end. */
+  endless: number
   /** Of whom it runs tasks. */
   runningOf: SuiteId | null
 }
@@ -50,6 +55,8 @@ interface SuiteTasks {
   readonly priority: number
   readonly createdAt: number
   queued: number
+  /** How many of these never end. */
+  endless: number
   running: number
   /** The round in which its last task ended. */
   endedIn: number | undefined
@@ -75,15 +82,15 @@ export class PoolWorld {
       state: Manager.initial(),
       instance: 0,
       running: 0,
+      endless: 0,
       runningOf: null
     }))
     this.suites = new Map(
-      setup.suites.map(({ tags, tasks, priority = 0 }, place) => {
+      setup.suites.map(({ tags, tasks, endless = 0, priority = 0 }, place) => {
         const id = suite(place + 1)
-        return [
-          id,
-          { id, tags, priority, createdAt: start - 1_000 + place, queued: tasks, running: 0, endedIn: undefined }
-        ]
+        const createdAt = start - 1_000 + place
+        const queued = tasks + endless
+        return [id, { id, tags, priority, createdAt, queued, endless, running: 0, endedIn: undefined }]
       })
     )
   }
@@ -94,6 +101,29 @@ export class PoolWorld {
 
   get unfinished(): ReadonlyArray<SuiteTasks> {
     return [...this.suites.values()].filter(({ queued, running }) => queued + running > 0)
+  }
+
+  /** Suites of which a task waits although a manager that may run it has a worker for it. */
+  get neglected(): ReadonlyArray<SuiteTasks> {
+    return [...this.suites.values()].filter(
+      ({ id, queued, tags }) => queued > 0 && this.machines.some((machine) => this.#couldRun(machine, id, tags))
+    )
+  }
+
+  /** One that runs something of another suite could not. */
+  #couldRun(
+    { running, runningOf, spec: { tags, workers } }: Machine,
+    id: SuiteId,
+    wanted: SuiteTasks["tags"]
+  ): boolean {
+    const isFree = running === 0 || (runningOf === id && running < workers)
+    return isFree && wanted.every((tag) => tags.includes(tag))
+  }
+
+  /** More tasks for a suite. */
+  submit(number: number, tasks = 1): void {
+    const found = this.suites.get(suite(number))
+    if (found !== undefined) found.queued += tasks
   }
 
   /** Lets rounds pass in this weather. */
@@ -158,9 +188,11 @@ export class PoolWorld {
     const tasks = machine.runningOf === null ? undefined : this.suites.get(machine.runningOf)
     if (tasks !== undefined) {
       tasks.queued += machine.running
+      tasks.endless += machine.endless
       tasks.running -= machine.running
     }
     machine.running = 0
+    machine.endless = 0
     machine.runningOf = null
   }
 
@@ -192,14 +224,15 @@ export class PoolWorld {
     const { assignment, epoch } = state.session
     const before = machine.runningOf === null ? undefined : this.suites.get(machine.runningOf)
     if (before !== undefined) {
-      before.running -= machine.running
+      before.running -= machine.running - machine.endless
       if (machine.running > 0 && before.queued + before.running === 0) before.endedIn = this.round
     }
-    machine.running = 0
-    machine.runningOf = null
+    machine.running = machine.endless
+    if (machine.endless === 0) machine.runningOf = null
     if (assignment === null) return
     const { suiteId } = assignment
     if (assignment.releasing) {
+      if (machine.endless > 0) return
       this.#ask(machine, { _tag: "Released", managerId: machine.id, epoch, suiteId, now: this.now })
       const { now } = this
       this.#send(() => this.#tellPool({ _tag: "AssignmentReleased", managerId: machine.id, epoch, suiteId, now }))
@@ -207,10 +240,14 @@ export class PoolWorld {
     }
     const tasks = this.suites.get(suiteId)
     if (tasks === undefined) return
-    machine.running = Math.min(tasks.queued, machine.spec.workers)
+    const begun = Math.min(tasks.queued, machine.spec.workers - machine.running)
+    const endless = Math.min(tasks.endless, begun)
+    machine.running += begun
+    machine.endless += endless
     machine.runningOf = suiteId
-    tasks.queued -= machine.running
-    tasks.running += machine.running
+    tasks.queued -= begun
+    tasks.endless -= endless
+    tasks.running += begun
   }
 
   #announceManager({ id, spec: { tags, workers }, state }: Machine): void {

@@ -44,8 +44,8 @@ export const layer: Layer.Layer<never, never, Sharding | EventStore> = Coordinat
     const timings = yield* Timings
     const loadedAt = yield* Clock.currentTimeMillis
 
-    // What each manager last said that it has, and when it was heard of.
-    const confirmed = new Map<ManagerId, { readonly suiteId: SuiteId | null; readonly at: number }>()
+    // What each manager last said that it has to keep, and when it was heard of.
+    const confirmed = new Map<ManagerId, { readonly runs: SuiteId | null; readonly at: number }>()
     let insistedAt = loadedAt
 
     const aggregate: Aggregate.Aggregate<State, CoordinatorCommand, CoordinatorEvent, never> = yield* Aggregate.make({
@@ -94,7 +94,7 @@ export const layer: Layer.Layer<never, never, Sharding | EventStore> = Coordinat
         managers: [...state.managers.keys()]
       }))
       for (const wish of wishes) {
-        if (wish._tag === "Assign" && confirmed.get(wish.managerId)?.suiteId === wish.suiteId) continue
+        if (wish._tag === "Assign" && confirmed.get(wish.managerId)?.runs === wish.suiteId) continue
         yield* tell(wish)
       }
       for (const managerId of managers) {
@@ -105,10 +105,10 @@ export const layer: Layer.Layer<never, never, Sharding | EventStore> = Coordinat
 
     return CoordinatorEntity.of({
       AnnounceSuite: ({ payload }) => ask((now) => ({ _tag: "AnnounceSuite", ...payload, now })),
-      AnnounceManager: ({ payload }) =>
+      AnnounceManager: ({ payload: { releasing = false, ...payload } }) =>
         Effect.gen(function* () {
           const at = yield* Clock.currentTimeMillis
-          confirmed.set(payload.managerId, { suiteId: payload.assignedSuite, at })
+          confirmed.set(payload.managerId, { runs: releasing ? null : payload.assignedSuite, at })
           yield* ask((now) => ({ _tag: "AnnounceManager", ...payload, now }))
         }),
       ManagerGone: ({ payload }) =>

@@ -123,7 +123,8 @@ export const layer: Layer.Layer<never, never, Sharding | EventStore | Heartbeats
                 workers: spec.workers,
                 ready: state._tag === "Online" && session.ready,
                 draining: state.draining || session.shutdown !== null,
-                assignedSuite: session.assignment?.suiteId ?? null
+                assignedSuite: session.assignment?.suiteId ?? null,
+                ...(session.assignment?.releasing === true ? { releasing: true } : {})
               })
             )
             return announceInterval
@@ -193,7 +194,8 @@ export const layer: Layer.Layer<never, never, Sharding | EventStore | Heartbeats
         for (const { event } of events) {
           if (event._tag === "ManagerReleased") {
             const { epoch, suiteId } = event
-            toldToRun = undefined
+            // The word to run it again may have crossed the word that it is gone.
+            if (toldToRun === suiteId) yield* release(suiteId)
             yield* Effect.forkDetach(
               EntityCall.inBackground(coordinator.AssignmentReleased({ managerId, epoch, suiteId }))
             )

@@ -90,6 +90,7 @@ export const layer: Layer.Layer<never, never, Needs> = SuiteEntity.toLayer(
 
     // What the pool was last told, so that only what matters is said.
     let told = SuiteNews.untold
+    let toldAt = 0
 
     const work = (state: SuiteState, now: number) => {
       if (state._tag === "Missing") return undefined
@@ -117,11 +118,12 @@ export const layer: Layer.Layer<never, never, Needs> = SuiteEntity.toLayer(
         const current = yield* aggregate.look((state) => work(state, now))
         if (current === undefined) return undefined
         const { nextRetryAt, ...announcement } = current
-        if (SuiteNews.isNews(told, announcement)) {
+        if (SuiteNews.isNews(told, announcement, now - toldAt)) {
           yield* EntityCall.untilAnswered(coordinator.AnnounceSuite(announcement))
           told = { queued: announcement.queued, pending: announcement.pending }
+          toldAt = now
         }
-        return SuiteNews.countAgainIn(nextRetryAt, now)
+        return SuiteNews.countAgainIn(nextRetryAt, now, told, announcement)
       }).pipe(Effect.catch((error) => Effect.logDebug("announcement of a suite failed", error).pipe(Effect.as(1_000))))
     )
 

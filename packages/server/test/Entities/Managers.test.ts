@@ -97,6 +97,30 @@ layer(Actors.layer(timings), { excludeTestServices: true, timeout: "30 seconds" 
     })
   )
 
+  it.effect("go on with a suite that they cannot give back yet when it has work again", () =>
+    Effect.gen(function* () {
+      const { id, released, session, submit, suiteId, told, until } = yield* assigned(40, 1)
+      yield* session.lease(1)
+      yield* until("Release")
+      for (const index of [1, 2]) {
+        const heard = told.length
+        yield* submit(1)
+        assert.deepInclude(yield* until("Assigned", heard), { suiteId })
+        const kept = told.length
+        yield* session.lease(1)
+        yield* session.report({ ended: [ended(index)] })
+        yield* until("Release", kept)
+      }
+      yield* session.report({ ended: [ended(0)] })
+      yield* released(suiteId)
+      yield* eventually(ScriptedManager.row(id), (row) => row?.suite_id === null)
+      assert.deepStrictEqual((yield* managerTypes(id)).slice(3), [
+        ...[0, 1, 2].flatMap(() => ["ManagerAssigned", "ManagerReleaseRequested"]),
+        "ManagerReleased"
+      ])
+    })
+  )
+
   it.effect("are told which of their tasks shall end, again until they have", () =>
     Effect.gen(function* () {
       const { session, suiteId, suites, told, until } = yield* assigned(4, 3)

@@ -28,6 +28,16 @@ describe("SuiteNews", () => {
     for (const [told, now] of old) assert.isFalse(SuiteNews.isNews(told, now), JSON.stringify([told, now]))
   })
 
+  it("is also a task more than was told, when that was a while ago and one waits", () => {
+    assert.isFalse(SuiteNews.isNews(waiting(1, 2), waiting(1, 3), 4_999))
+    assert.isTrue(SuiteNews.isNews(waiting(1, 2), waiting(1, 3), 5_000))
+    assert.isFalse(SuiteNews.isNews(waiting(1, 3), waiting(1, 3), 5_000))
+    assert.isFalse(SuiteNews.isNews(waiting(0, 2), waiting(0, 3), 5_000))
+    assert.strictEqual(SuiteNews.countAgainIn(undefined, 1_000, waiting(1, 2), waiting(1, 3)), 5_000)
+    assert.strictEqual(SuiteNews.countAgainIn(9_000, 1_000, waiting(1, 2), waiting(1, 3)), 5_000)
+    assert.strictEqual(SuiteNews.countAgainIn(undefined, 1_000, waiting(1, 3), waiting(1, 3)), undefined)
+  })
+
   it("is counted when the next attempt is due, and seldom while nobody makes it", () => {
     assert.strictEqual(SuiteNews.countAgainIn(undefined, 1_000), undefined)
     assert.strictEqual(SuiteNews.countAgainIn(1_200, 1_000), 200)

@@ -24,6 +24,9 @@ const endingIn = (millis: number): Deadline => {
   return { begin: kill - 600, term: kill - 500, kill }
 }
 
+/** Long enough for a task to begin on a busy machine: later than 600 ms before the end it must not. Milliseconds. */
+const leaseLeft = 3_000
+
 /** A worker that runs a task of a suite on a lease which is about to end. */
 const running = Effect.fnUntraced(function* (makeSpec: (directory: string) => TaskSpec, millis: number) {
   const manager = yield* TestManager.make
@@ -45,7 +48,7 @@ describe("a worker whose suite's lease ends", () => {
   it.live("ends what runs with TERM, says why, and goes on when it is renewed", () =>
     Effect.gen(function* () {
       const script = "trap 'echo bye; exit 0' TERM; while :; do sleep 0.01; done"
-      const { deadline, manager, worker } = yield* running(() => sh(script), 1_500)
+      const { deadline, manager, worker } = yield* running(() => sh(script), leaseLeft)
       const result = yield* manager.result(0)
       assert.deepInclude(result, { outcome: "lease_lost", stdout: "bye\n" })
       assert.include(result.message ?? "", "cut off")
@@ -63,7 +66,7 @@ describe("a worker whose suite's lease ends", () => {
     Effect.gen(function* () {
       const script = (directory: string) =>
         sh(`setsid sh -c 'echo $$ > ${directory}/away; exec sleep 60' & echo $$ > ${directory}/task; sleep 60`)
-      const { deadline, manager, worker } = yield* running(script, 1_500)
+      const { deadline, manager, worker } = yield* running(script, leaseLeft)
       const [task, away] = [
         yield* pidIn(join(manager.directory, "task")),
         yield* pidIn(join(manager.directory, "away"))
@@ -79,7 +82,7 @@ describe("a worker whose suite's lease ends", () => {
 
   it.live("is killed by what starts commands when a handler blocks it", () =>
     Effect.gen(function* () {
-      const { deadline, worker } = yield* running(() => ({ handler: "blocks" }), 1_200)
+      const { deadline, worker } = yield* running(() => ({ handler: "blocks" }), leaseLeft)
       assert.deepStrictEqual(yield* worker.exited, { exitCode: null, signal: "SIGKILL" })
       assert.isAtLeast(BootClock.now(), deadline.kill)
       yield* worker.gone
@@ -88,7 +91,7 @@ describe("a worker whose suite's lease ends", () => {
 
   it.live("ends itself when a handler does not heed its interruption", () =>
     Effect.gen(function* () {
-      const { deadline, manager, worker } = yield* running(() => ({ handler: "stubborn" }), 1_200)
+      const { deadline, manager, worker } = yield* running(() => ({ handler: "stubborn" }), leaseLeft)
       assert.deepStrictEqual(yield* worker.exited, { exitCode: 76, signal: null })
       assert.isAtLeast(BootClock.now(), deadline.kill)
       assert.strictEqual(manager.results.size, 0)

@@ -166,17 +166,13 @@ interface TransactionRow {
   readonly milliseconds: number
 }
 
-/** Names of other sessions, which may be of databases with another encoding than ours: what is not ASCII as octal numbers. */
-const printable = (column: string) => `encode(textsend(${column}::text), 'escape')`
-
 /**
  * Of all databases of the server: the log's readers wait for the oldest transaction that has a number, wherever it is. What
  * it does is not asked for, since it may name secrets.
  */
 const transactions = `
-  select pid, ${printable("usename")} as role, ${printable("application_name")} as application,
-    state like 'idle in transaction%' as idle, backend_xid is not null as writes,
-    extract(epoch from clock_timestamp() - xact_start)::float8 * 1000 as milliseconds
+  select pid, usename as role, application_name as application, state like 'idle in transaction%' as idle,
+    backend_xid is not null as writes, extract(epoch from clock_timestamp() - xact_start)::float8 * 1000 as milliseconds
   from pg_stat_activity
   where xact_start is not null and pid <> pg_backend_pid() and backend_type in ('client backend', 'background worker')
     and application_name is distinct from $1

@@ -1,5 +1,7 @@
 import { chmodSync, mkdtempSync, rmSync } from "node:fs"
+import { createServer, get } from "node:http"
 import { connect } from "node:net"
+import type { AddressInfo } from "node:net"
 import { tmpdir } from "node:os"
 import { join } from "node:path"
 import { connect as connectTls } from "node:tls"
@@ -7,6 +9,7 @@ import { assert, describe, it } from "@effect/vitest"
 import { ConfigProvider, Effect } from "effect"
 import * as Connections from "../src/Limits/Connections.ts"
 import { Counters } from "../src/Limits/Counters.ts"
+import { defaults } from "../src/Limits/Limits.ts"
 import * as Listener from "../src/Listener.ts"
 import * as ServerConfig from "../src/ServerConfig.ts"
 import * as Tls from "../src/Tls.ts"
@@ -125,5 +128,34 @@ describe("the limits of connections over TLS", () => {
       first.socket.write("GET / HTTP/1.1\r\nhost: x\r\n\r\n")
       yield* until(() => first.text().endsWith("served"))
     }).pipe(Effect.scoped)
+  )
+})
+
+describe("a port that is open", () => {
+  it.live("answers before there are routes, and leaves the answer to them when there are", () =>
+    Effect.gen(function* () {
+      const server = Connections.guard(createServer(), defaults, new Counters())
+      yield* Effect.acquireRelease(
+        Effect.callback<void>((resume) => {
+          server.listen(0, "127.0.0.1", () => resume(Effect.void))
+        }),
+        () => Effect.sync(() => server.close())
+      )
+      const { port } = server.address() as AddressInfo // it listens on a port
+      const ask = Effect.promise(async () => {
+        const response = await fetch(`http://127.0.0.1:${port}/readyz`, { signal: AbortSignal.timeout(5_000) })
+        return { status: response.status, text: await response.text() }
+      })
+      const early = yield* ask
+      assert.strictEqual(early.status, 503)
+      assert.include(early.text, "the coordinator is starting or stopping; try again")
+      const upgrade = yield* Effect.callback<number | undefined>((resume) => {
+        const request = get({ port, host: "127.0.0.1", headers: { connection: "upgrade", upgrade: "websocket" } })
+        request.once("response", ({ statusCode }) => resume(Effect.succeed(statusCode)))
+      }).pipe(Effect.timeout("5 seconds"))
+      assert.strictEqual(upgrade, 503)
+      server.on("request", (_request, response) => void response.end("routes"))
+      assert.deepStrictEqual(yield* ask, { status: 200, text: "routes" })
+    })
   )
 })

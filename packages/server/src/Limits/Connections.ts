@@ -1,8 +1,9 @@
 /**
  * Limits of connections, set on Node's own server: before a request is parsed there is nothing else to hold on to.
  */
-import type { Server, ServerOptions } from "node:http"
+import type { IncomingMessage, Server, ServerOptions, ServerResponse } from "node:http"
 import type { Socket } from "node:net"
+import type { Duplex } from "node:stream"
 import type { Counters } from "./Counters.ts"
 import type { Limits } from "./Limits.ts"
 
@@ -43,10 +44,40 @@ const turnAway = (socket: Socket, reason: string, isReadable: boolean): void => 
   setTimeout(() => socket.destroy(), farewell).unref()
 }
 
+const starting = JSON.stringify({
+  error: {
+    code: "Unavailable",
+    message: "the coordinator is starting or stopping; try again",
+    details: {},
+    request_id: ""
+  }
+})
+
+/**
+ * Answers what comes while nobody else does. The port is open a moment before the routes are there, and a request of that
+ * moment would otherwise never be answered: Node forgets it.
+ */
+const answerWhenAlone = (server: Server): void => {
+  // The routes take upgrades from the same moment on.
+  const isAlone = () => server.listenerCount("request") === 1
+  server.on("request", (_request: IncomingMessage, response: ServerResponse) => {
+    if (!isAlone()) return
+    response
+      .writeHead(503, { "content-type": "application/json", "retry-after": "1", connection: "close" })
+      .end(starting)
+  })
+  server.on("upgrade", (_request: IncomingMessage, socket: Duplex) => {
+    if (!isAlone()) return
+    socket.on("error", () => {})
+    socket.end("HTTP/1.1 503 Service Unavailable\r\nretry-after: 1\r\nconnection: close\r\n\r\n")
+  })
+}
+
 /** Has a server keep to the limits. `isTls`: what is written to a new connection cannot be read. */
 export const guard = <S extends Server>(server: S, limits: Limits, counters: Counters, isTls = false): S => {
   const perAddress = new Map<string, number>()
   server.timeout = limits.idleTimeout
+  answerWhenAlone(server)
   // First, before Node makes anything of the connection.
   server.prependListener("connection", (socket: Socket) => {
     const address = socket.remoteAddress ?? ""

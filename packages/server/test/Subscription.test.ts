@@ -10,6 +10,7 @@ import { event } from "./support/EventStoreSuite.ts"
 import { eventually } from "./support/Eventually.ts"
 import * as Muster from "./support/Muster.ts"
 import type { TestDatabase } from "./support/Postgres.ts"
+import { untilVisible } from "./support/Visible.ts"
 
 /** Counts events by type, in a table of its own. */
 const counting = (name: string, version = 1): Subscription.Projection => ({
@@ -130,6 +131,7 @@ test(
     yield* follow(first, { Counted: 1 })
     yield* eventually(second.runOnce, (progress) => progress === "idle")
     yield* append("a", ["Counted"])
+    yield* untilVisible
     // Both know the same checkpoint and see the same event.
     const both = yield* eventually(
       Effect.all([first.runOnce, second.runOnce], { concurrency: "unbounded" }),

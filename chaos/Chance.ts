@@ -22,15 +22,19 @@ const hash = (text: string): number => {
   return value >>> 0
 }
 
-/** `mulberry32`: 32 bits of state are plenty for a few thousand choices. */
-export const make = (seed: number, part: string): Chance => {
-  let state = hash(`${seed} ${part}`)
-  const next = () => {
+/** Numbers in [0, 1), by `mulberry32`: 32 bits of state are plenty for a few thousand choices. */
+export const numbers = (seed: number): (() => number) => {
+  let state = seed >>> 0
+  return () => {
     state = (state + 0x6d2b79f5) >>> 0
     let mixed = Math.imul(state ^ (state >>> 15), state | 1)
     mixed ^= mixed + Math.imul(mixed ^ (mixed >>> 7), mixed | 61)
     return ((mixed ^ (mixed >>> 14)) >>> 0) / 2 ** 32
   }
+}
+
+export const make = (seed: number, part: string): Chance => {
+  const next = numbers(hash(`${seed} ${part}`))
   const between = (low: number, high: number) => low + next() * (high - low)
   const whole = (low: number, high: number) => Math.floor(between(low, high + 1))
   return {

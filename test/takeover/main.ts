@@ -11,6 +11,7 @@ import { Effect, Exit, Fiber, Stream } from "effect"
 import { appendFileSync, existsSync, readFileSync } from "node:fs"
 import { parseArgs } from "node:util"
 import { quantile } from "../../bench/Quantile.ts"
+import * as Chance from "../../chaos/Chance.ts"
 import * as Notes from "../e2e/support/Notes.ts"
 import * as Wait from "../e2e/support/Wait.ts"
 import * as Stage from "./Stage.ts"
@@ -33,17 +34,6 @@ const kinds = Trial.kinds.filter((kind) => options.kind.includes(kind))
 if (!Number.isInteger(trials) || trials < 1 || kinds.length === 0) {
   process.stderr.write(`takeover: --trials is a number from 1 on, --kind one of ${Trial.kinds.join(", ")}\n`)
   process.exit(2)
-}
-
-/** A small generator that always gives the same numbers for a seed (mulberry32). */
-const randomOf = (seed: number) => {
-  let state = seed >>> 0
-  return () => {
-    state = (state + 0x6d2b79f5) >>> 0
-    let mixed = Math.imul(state ^ (state >>> 15), state | 1)
-    mixed ^= mixed + Math.imul(mixed ^ (mixed >>> 7), mixed | 61)
-    return ((mixed ^ (mixed >>> 14)) >>> 0) / 2 ** 32
-  }
 }
 
 const note = (text: string) => Effect.sync(() => void process.stderr.write(`takeover: ${text}\n`))
@@ -80,7 +70,7 @@ const checkSuites = (stage: Stage.Stage) =>
   )
 
 const program = Effect.gen(function* () {
-  const random = randomOf(Number(options.seed))
+  const random = Chance.numbers(Number(options.seed))
   yield* note(`seed ${options.seed}, ${trials} trials of each: ${kinds.join(", ")}`)
   const stage = yield* Stage.make
   const samples = [...earlier]

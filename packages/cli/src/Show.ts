@@ -1,4 +1,5 @@
 /** Values as tables show them. */
+import * as ByteSize from "@muster/domain/ByteSize"
 
 /** `2026-11-20T23:10:48Z`: whole seconds are enough for reading. JSON has the milliseconds. */
 export const instant = (time: string | null): string => (time === null ? "" : time.replace(/\.\d+Z$/, "Z"))
@@ -17,18 +18,7 @@ export const duration = (millis: number | null): string => {
   return `${Math.floor(whole / 3_600)}h${pad(Math.floor((whole % 3_600) / 60))}m`
 }
 
-const sizes = ["B", "KiB", "MiB", "GiB", "TiB"] as const
-
-export const bytes = (size: number | null): string => {
-  if (size === null) return ""
-  let value = size
-  let unit = 0
-  while (value >= 1024 && unit < sizes.length - 1) {
-    value /= 1024
-    unit++
-  }
-  return `${unit === 0 || value >= 100 ? Math.round(value) : value.toFixed(1)} ${sizes[unit]}`
-}
+export const bytes = (size: number | null): string => (size === null ? "" : ByteSize.rounded(size))
 
 /** `1,234,567`. */
 export const count = (value: number): string => String(value).replaceAll(/\B(?=(\d{3})+$)/g, ",")

@@ -24,6 +24,19 @@ export const format = (bytes: number): string => {
   return String(bytes)
 }
 
+const steps = ["B", "KiB", "MiB", "GiB", "TiB"] as const
+
+/** About so much, for people: `812 B`, `1.5 GiB`. */
+export const rounded = (bytes: number): string => {
+  let value = bytes
+  let step = 0
+  while (value >= 1024 && step < steps.length - 1) {
+    value /= 1024
+    step++
+  }
+  return `${step === 0 || value >= 100 ? Math.round(value) : value.toFixed(1)} ${steps[step]}`
+}
+
 /** A size between two limits in bytes. Decodes from a number of bytes or from text; encodes as a number. */
 export const between = (minimum: number, maximum: number) =>
   Schema.Union([Schema.Number, Schema.String])

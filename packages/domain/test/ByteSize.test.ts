@@ -76,3 +76,17 @@ describe("a size field", () => {
     assert.include(failure(value), ByteSize.expected)
   })
 })
+
+describe("about how large something is", () => {
+  it.each([
+    [0, "0 B"],
+    [1_023, "1023 B"],
+    [1_024, "1.0 KiB"],
+    [1_536, "1.5 KiB"],
+    [150 * 1_024, "150 KiB"],
+    [1.5 * 1_024 ** 3, "1.5 GiB"],
+    [5_000 * 1_024 ** 4, "5000 TiB"]
+  ])("%d bytes are %s", (bytes, text) => {
+    assert.strictEqual(ByteSize.rounded(bytes), text)
+  })
+})

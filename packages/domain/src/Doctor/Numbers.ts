@@ -1,17 +1,5 @@
 /** Numbers as findings show them. */
 
-const units = ["B", "KiB", "MiB", "GiB", "TiB"] as const
-
-export const bytes = (size: number): string => {
-  let value = size
-  let unit = 0
-  while (value >= 1024 && unit < units.length - 1) {
-    value /= 1024
-    unit++
-  }
-  return `${unit === 0 || value >= 100 ? Math.round(value) : value.toFixed(1)} ${units[unit]}`
-}
-
 export const percent = (part: number, whole: number): string => `${Math.floor((100 * part) / whole)} %`
 
 /** `4 ms`, `12 s`, `7 min`, `3 h`, `2 d`. */

@@ -2,8 +2,9 @@
  * The database server and what it promises: version, encoding, settings that a commit's durability hangs on, room for
  * connections, rights, standbys.
  */
+import * as ByteSize from "../ByteSize.ts"
 import * as Finding from "./Finding.ts"
-import { bytes, few, plural, span } from "./Numbers.ts"
+import { few, plural, span } from "./Numbers.ts"
 
 /** A setting as a session sees it, and where its value comes from (`pg_settings.source`). */
 export interface Seen {
@@ -209,7 +210,7 @@ const replication = ({ replication: { slots, standbys, synchronous } }: ServerFa
     )
   }
   for (const { behind, name, state, sync } of standbys) {
-    const what = `standby ${name} is ${state} (${sync})${behind === null ? "" : `, ${bytes(behind)} behind`}`
+    const what = `standby ${name} is ${state} (${sync})${behind === null ? "" : `, ${ByteSize.rounded(behind)} behind`}`
     findings.push(
       state !== "streaming" || (behind ?? 0) > muchLog
         ? say.warning(
@@ -221,7 +222,7 @@ const replication = ({ replication: { slots, standbys, synchronous } }: ServerFa
     )
   }
   for (const { active, kept, name, status } of slots) {
-    const what = `slot ${name} is ${active ? "in use" : "not in use"}${kept === null ? "" : `, ${bytes(kept)} of the log kept for it`}`
+    const what = `slot ${name} is ${active ? "in use" : "not in use"}${kept === null ? "" : `, ${ByteSize.rounded(kept)} of the log kept for it`}`
     if (status === "lost") {
       findings.push(
         say.error(

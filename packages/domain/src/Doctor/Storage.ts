@@ -2,8 +2,9 @@
  * Room on disks.
  */
 import { Schema } from "effect"
+import * as ByteSize from "../ByteSize.ts"
 import * as Finding from "./Finding.ts"
-import { bytes, percent } from "./Numbers.ts"
+import { percent } from "./Numbers.ts"
 
 /** A file system, seen from a directory. */
 export const Volume = Schema.Struct({
@@ -32,7 +33,7 @@ export const judge = (subject: string, volumes: ReadonlyArray<Volume>): Readonly
 
 const space = (subject: string, { bytes: { free, total }, holds, path }: Volume) => {
   const say = Finding.about(subject)
-  const what = `${path} (${holds}) has ${bytes(free)} of ${bytes(total)} free`
+  const what = `${path} (${holds}) has ${ByteSize.rounded(free)} of ${ByteSize.rounded(total)} free`
   const next = `make room on it, or move ${holds} elsewhere`
   if (isBelow(free, total, out)) return say.error("disk.space", what, next)
   return isBelow(free, total, low) ? say.warning("disk.space", what, next) : say.ok("disk.space", what)

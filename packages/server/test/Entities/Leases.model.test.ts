@@ -4,17 +4,7 @@
  */
 import { assert, describe, it } from "@effect/vitest"
 import { LeaseWorld } from "../support/LeaseWorld.ts"
-
-/** A fast generator of numbers in [0, 1): the same for the same seed. */
-const generator = (seed: number) => {
-  let state = seed >>> 0
-  return () => {
-    state = (state + 0x6d2b79f5) >>> 0
-    let mixed = Math.imul(state ^ (state >>> 15), state | 1)
-    mixed ^= mixed + Math.imul(mixed ^ (mixed >>> 7), mixed | 61)
-    return ((mixed ^ (mixed >>> 14)) >>> 0) / 2 ** 32
-  }
-}
+import { randomFrom } from "../support/SuiteLife.ts"
 
 const schedules = Number(process.env["MUSTER_LEASE_SCHEDULES"] ?? 1_000)
 const steps = 6_000
@@ -24,7 +14,7 @@ describe("a session on a lease", () => {
     const ends = new Map<string, number>()
     let handedOn = 0
     for (let seed = 1; seed <= schedules; seed++) {
-      const world = new LeaseWorld(generator(seed), seed % 3 === 0 ? 120_000 : 5_000)
+      const world = new LeaseWorld(randomFrom(seed), seed % 3 === 0 ? 120_000 : 5_000)
       try {
         world.run(steps)
       } catch (error) {

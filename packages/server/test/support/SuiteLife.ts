@@ -14,7 +14,7 @@ import { Outcome } from "@muster/domain/Task/Attempt"
 import type { AttemptResult } from "@muster/domain/Task/Attempt"
 
 /** Numbers in [0, 1) that depend on the seed alone (mulberry32). */
-const randomFrom = (seed: number) => {
+export const randomFrom = (seed: number) => {
   let a = seed
   return () => {
     a = (a + 0x6d2b79f5) | 0
